@@ -1,0 +1,1 @@
+"""Floor 3: template and contact become the bytes of a message."""

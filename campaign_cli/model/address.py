@@ -1,0 +1,31 @@
+"""A mailbox address, and the key by which a recipient is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox, parsed: `local` as written, `domain` as lower-case A-labels (RFC 5890)."""
+
+    local: str
+    domain: str
+
+    @property
+    def email(self) -> str:
+        """The address as it goes into RCPT TO and the To header."""
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def key(self) -> str:
+        """What identifies the recipient: the whole address case-folded.
+
+        No large provider tells `Ann@` from `ann@`, so two spellings are one person.
+        """
+        return self.email.casefold()
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the local part is not ASCII, so that only SMTPUTF8 (RFC 6531) can carry it."""
+        return not self.local.isascii()

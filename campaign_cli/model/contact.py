@@ -1,0 +1,36 @@
+"""What a list gives: one value for each of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from campaign_cli.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One good row of the list: where it stands, whom it names, and its fields.
+
+    `line` counts from 1 as an editor does (for a spreadsheet: its row), and is where the row begins.
+    `fields` holds the columns under the names a template uses.
+    """
+
+    line: int
+    address: Address
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that names nobody we can write to. It stays in the report as `invalid`.
+
+    `email` is the address column's text as it was found (cut to 320 characters), `reason` says what is wrong with it.
+    """
+
+    line: int
+    email: str
+    reason: str
+
+
+Row = Contact | BadRow

@@ -1,0 +1,28 @@
+"""MAIL FROM and RCPT TO; never the headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from campaign_cli.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends and who receives. One recipient a transaction."""
+
+    sender: Address
+    recipient: Address
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the transaction must declare SMTPUTF8 (RFC 6531 3.4)."""
+        return self.sender.needs_smtputf8 or self.recipient.needs_smtputf8
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """RFC 5322 bytes, with CRLF line ends and not yet dot-stuffed, and the Message-ID they carry."""
+
+    message_id: str
+    content: bytes

@@ -1,0 +1,88 @@
+"""Errors that stop a command, and the exit codes they end in.
+
+A server's reply is never one of these: replies are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to its caller; the numbers above 63 are those of sysexits.h."""
+
+    DONE = 0
+    INCOMPLETE = 3
+    USAGE = 64
+    INPUT = 65
+    NO_ROUTE = 69
+    DISK = 74
+    REMAINING = 75
+    CONFIG = 78
+    INTERRUPTED = 130
+
+
+EXIT_MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "every recipient has a final result",
+    ExitCode.INCOMPLETE: "finished, but some are failed or uncertain",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.INPUT: "the list or the template is wrong",
+    ExitCode.NO_ROUTE: "no relay works",
+    ExitCode.DISK: "the disk is full or cannot be written",
+    ExitCode.REMAINING: "some recipients remain, or another run holds the campaign: run it again later",
+    ExitCode.CONFIG: "the configuration is wrong",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+class CampaignError(Exception):
+    """Something the user can put right. The text says what is wrong, where, and what to do."""
+
+    exit_code = ExitCode.INPUT
+
+
+class UsageError(CampaignError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ListError(CampaignError):
+    """The list cannot be read. The text names file and line."""
+
+
+class TemplateError(CampaignError):
+    """The template cannot be used. The text names file and line."""
+
+
+class ComposeError(CampaignError):
+    """One recipient's message cannot be made; the others go on."""
+
+
+class ConfigError(CampaignError):
+    """Everything that is wrong with the configuration, one finding a line."""
+
+    exit_code = ExitCode.CONFIG
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = tuple(findings)
+
+
+class NoRouteError(CampaignError):
+    """No relay accepts a session."""
+
+    exit_code = ExitCode.NO_ROUTE
+
+
+class StateError(CampaignError):
+    """The state folder cannot be read or written."""
+
+    exit_code = ExitCode.DISK
+
+
+class HeldError(CampaignError):
+    """Another run holds the campaign."""
+
+    exit_code = ExitCode.REMAINING

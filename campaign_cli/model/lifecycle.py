@@ -1,0 +1,74 @@
+"""The states of a recipient, and every way from one to another.
+
+Everything that decides whether a state may follow another stands in `TRANSITIONS`. The ledger
+enforces the same table in SQL: each UPDATE names the states it may start from, and its row count is checked.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a recipient stands. The values are the words of the ledger and of the report."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SUBMITTING = "submitting"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    EXPIRED = "expired"
+    UNCERTAIN = "uncertain"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+
+
+class RowStatus(StrEnum):
+    """What a row of the list is when it stands for no recipient of its own."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+
+
+P, C, S = State.PENDING, State.CLAIMED, State.SUBMITTING
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    # Claimed by a lane; found on the suppression list.
+    P: frozenset({C, State.SUPPRESSED}),
+    State.DEFERRED: frozenset({C, State.SUPPRESSED, State.EXPIRED}),
+    # Marked before anything is handed over; given back; not to be sent after all; impossible to compose.
+    C: frozenset({S, P, State.DEFERRED, State.SUPPRESSED, State.FAILED}),
+    # Judged by its reply; given back, because the session ended before the content did; or nobody knows.
+    S: frozenset(
+        {State.DELIVERED, State.DEFERRED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN, State.PENDING}
+    ),
+    # Lifted from the suppression list; made again by a better template; sent again because the user says so.
+    State.SUPPRESSED: frozenset({P}),
+    State.FAILED: frozenset({P, State.SUPPRESSED}),
+    State.UNCERTAIN: frozenset({P}),
+    State.DELIVERED: frozenset(),
+    State.BOUNCED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+FINAL = frozenset(
+    {State.DELIVERED, State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.FAILED, State.UNCERTAIN}
+)
+"""States in which this run has nothing left to do for the recipient."""
+
+UNFINISHED = frozenset(State) - FINAL
+"""States that the next run has still to bring to an end."""
+
+RECOVERY: dict[State, State] = {C: P, S: State.UNCERTAIN}
+"""What the states of a run that died become: nothing was handed over; it may have been (RFC 1047)."""
+
+
+def may_follow(before: State, after: State) -> bool:
+    """Whether a recipient may go from `before` to `after`."""
+    return after in TRANSITIONS[before]
+
+
+def sources(after: State) -> frozenset[State]:
+    """The states from which a recipient may come to `after`."""
+    return frozenset(before for before, followers in TRANSITIONS.items() if after in followers)

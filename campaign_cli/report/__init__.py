@@ -1,0 +1,1 @@
+"""Floor 3: what became of every row, as CSV."""

@@ -1,0 +1,1 @@
+"""Floor 3: message becomes reply. Sessions with relays, and the sandbox."""
