@@ -29,3 +29,11 @@ class Address:
     def needs_smtputf8(self) -> bool:
         """Whether the local part is not ASCII, so that only SMTPUTF8 (RFC 6531) can carry it."""
         return not self.local.isascii()
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address and the name shown with it (RFC 5322 3.4); `name` is "" when there is none."""
+
+    name: str
+    address: Address

@@ -40,9 +40,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     # Marked before anything is handed over; given back; not to be sent after all; impossible to compose.
     C: frozenset({S, P, State.DEFERRED, State.SUPPRESSED, State.FAILED}),
     # Judged by its reply; given back, because the session ended before the content did; or nobody knows.
-    S: frozenset(
-        {State.DELIVERED, State.DEFERRED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN, State.PENDING}
-    ),
+    S: frozenset({State.DELIVERED, State.DEFERRED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN, State.PENDING}),
     # Lifted from the suppression list; made again by a better template; sent again because the user says so.
     State.SUPPRESSED: frozenset({P}),
     State.FAILED: frozenset({P, State.SUPPRESSED}),
@@ -52,9 +50,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.EXPIRED: frozenset(),
 }
 
-FINAL = frozenset(
-    {State.DELIVERED, State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.FAILED, State.UNCERTAIN}
-)
+FINAL = frozenset({State.DELIVERED, State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.FAILED, State.UNCERTAIN})
 """States in which this run has nothing left to do for the recipient."""
 
 UNFINISHED = frozenset(State) - FINAL

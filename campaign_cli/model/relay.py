@@ -1,0 +1,92 @@
+"""A configured SMTP server, as its URL says it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class Tls(StrEnum):
+    """How a session with a relay is protected.
+
+    `IMPLICIT` from the first byte (RFC 8314); `REQUIRED` by STARTTLS or not at all; `OPPORTUNISTIC` by STARTTLS where
+    it is offered, the certificate unchecked; `OFF` never.
+    """
+
+    IMPLICIT = "implicit"
+    REQUIRED = "required"
+    OPPORTUNISTIC = "opportunistic"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where to connect and as whom. The password is never part of it."""
+
+    host: str
+    port: int
+    tls: Tls
+    user: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What reports and messages call it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+DEFAULT_PORTS = {"smtps": 465, "smtp": 587}
+"""Submission over TLS and with STARTTLS (RFC 8314 3.3, RFC 6409 3.1)."""
+
+
+def parse_relay(text: str) -> Relay:
+    """The relay a URL names: `smtps://user@host`, `smtp://user@host:587`, `smtp://localhost:25?tls=off`.
+
+    Raises ValueError, with a text fit for the user; a password in the text is refused and never repeated.
+    """
+    if "://" not in text:
+        raise ValueError(f"{text!r} is not a relay: write it as smtps://user@host or smtp://user@host:587")
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("the relay's port is not a number from 1 to 65535") from None
+    if url.password is not None:
+        raise ValueError(
+            "the relay's URL has a password in it, where other users of this machine can read it: take it out and "
+            "give it as CAMPAIGN_SMTP_PASSWORD, password_file or password_command"
+        )
+    if url.scheme not in DEFAULT_PORTS:
+        raise ValueError(f"{url.scheme}:// is not a relay: write smtps:// or smtp://")
+    if not url.hostname or url.path.strip("/"):
+        raise ValueError(f"{text!r} is not a relay: write it as smtps://user@host or smtp://user@host:587")
+    return Relay(
+        host=url.hostname,
+        port=port or DEFAULT_PORTS[url.scheme],
+        tls=_tls(url.scheme, url.hostname, parse_qs(url.query, keep_blank_values=True)),
+        user=unquote(url.username) if url.username else None,
+    )
+
+
+def _tls(scheme: str, host: str, query: dict[str, list[str]]) -> Tls:
+    if unknown := sorted(set(query) - {"tls"}):
+        raise ValueError(f"the relay's URL has ?{unknown[0]}=, which is not known: only ?tls= is")
+    if scheme == "smtps":
+        if query:
+            raise ValueError("smtps:// is always TLS: take ?tls= out, or write smtp://")
+        return Tls.IMPLICIT
+    wanted = query["tls"][-1] if query else None
+    if wanted is None:
+        return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.REQUIRED
+    if wanted not in (Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
+        raise ValueError(f"?tls={wanted} is not known: write required, opportunistic or off")
+    return Tls(wanted)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by its text alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,172 @@
+"""How many transactions a limit allows, and when the next may start.
+
+A limit is text: `1000/h`, `20/min`, `10000/d`, `50/10s`, several joined by commas. "1000/h" promises that
+no rolling 60 minutes see more than 1000 transactions start, refused ones included.
+
+A limit per hour or less is also a pace: it is spread, a tenth of it at once, unless `max_burst=N` says how
+many. A limit per day or longer is a quota and is not spread. Spreading 1000/h with bursts of 100 means: no
+more than 100 in the six minutes that 1000/h gives to 100.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaign_cli.model.duration import SECONDS
+
+SLACK = 0.5
+"""Seconds by which a promised window is counted longer than its period.
+
+A transaction starts a moment after its charge is durable, and reaches the server a moment after that; within
+half a second neither makes a server count one more than was promised.
+"""
+
+SPREAD_UP_TO = SECONDS["h"]
+"""Seconds: the longest period that is a pace. A day's 10,000 is a quota: nobody wants it spread over the night."""
+
+DEFAULT_BURSTS = 10
+"""In how many bursts a pace is spread: coarse enough for one session to be worth opening, fine enough that a
+provider sees no spike."""
+
+BUCKETS = 100
+"""In how many buckets the shortest period is counted: at most 1 % of a budget waits for its bucket to end."""
+
+BUCKET_RANGE = (0.05, 60.0)
+"""Seconds: no bucket is shorter (a commit takes some of that) or longer."""
+
+_WINDOW = re.compile(r"(\d+)\s*/\s*(\d*)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
+_BURST = re.compile(r"max_burst\s*=\s*(\d+)", re.IGNORECASE)
+_UNITS = SECONDS | {"sec": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` starts in any `period` seconds; `slack` seconds more are counted where it is a promise."""
+
+    limit: int
+    period: float
+    slack: float = 0.0
+
+    @property
+    def span(self) -> float:
+        """Seconds for which a charge counts."""
+        return self.period + self.slack
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """`count` transactions that started no later than `until` (seconds on the budget clock)."""
+
+    until: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many transactions may start now; where none, in how many seconds one may."""
+
+    free: int
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """All windows that a provider's limit asks for, and the text it was given as. No window: no limit."""
+
+    text: str
+    windows: tuple[Window, ...]
+
+    @property
+    def memory(self) -> float:
+        """Seconds after which a charge no longer matters to any window."""
+        return max((window.span for window in self.windows), default=0.0)
+
+    def bucket_end(self, now: float) -> float:
+        """The moment until which transactions charged now are counted: the end of the bucket `now` is in."""
+        shortest = min((window.period for window in self.windows), default=BUCKETS)
+        low, high = BUCKET_RANGE
+        width = min(max(shortest / BUCKETS, low), high)
+        return (math.floor(now / width) + 1) * width
+
+
+UNLIMITED = Pace("none", ())
+"""No limit. Its length of time in flight is bounded only by connections."""
+
+UNBOUNDED = 1_000_000_000
+"""How many an unlimited pace allows: more than any list has."""
+
+
+def parse_pace(text: str) -> Pace:
+    """The windows in a limit's text; `none` is no limit.
+
+    Raises ValueError, with a text fit for the user, for anything else.
+    """
+    if text.strip().lower() in ("none", "unlimited"):
+        return UNLIMITED
+    promised: list[Window] = []
+    burst: int | None = None
+    for part in text.split(","):
+        if found := _WINDOW.fullmatch(part.strip()):
+            limit, times, unit = int(found[1]), int(found[2] or 1), found[3].lower()
+            promised.append(Window(limit, times * _UNITS[unit], SLACK))
+        elif found := _BURST.fullmatch(part.strip()):
+            burst = int(found[1])
+        else:
+            raise ValueError(
+                f"{part.strip()!r} is not a limit: write it as 1000/h, 20/min, 10000/d or 50/10s, "
+                "with max_burst=N if you like, or none"
+            )
+    if not promised or any(window.limit < 1 or window.period <= 0 for window in promised) or burst == 0:
+        raise ValueError(f"{text!r} allows nothing: a limit is at least 1 in a period, as in 1/min")
+    spread = [pace for window in promised if (pace := _spread(window, burst))]
+    return Pace(text.strip(), (*promised, *spread))
+
+
+def _spread(window: Window, burst: int | None) -> Window | None:
+    if burst is None:
+        if window.period > SPREAD_UP_TO:
+            return None
+        burst = max(1, window.limit // DEFAULT_BURSTS)
+    if burst >= window.limit:
+        return None
+    return Window(burst, window.period * burst / window.limit)
+
+
+def allowance(pace: Pace, charges: Sequence[Charge], now: float) -> Allowance:
+    """How many more transactions may start at `now`, after `charges` (oldest first).
+
+    A charge counts until its whole bucket is older than the window: never too little, at most a bucket too long.
+    """
+    free, wait = UNBOUNDED, 0.0
+    for window in pace.windows:
+        counted = [charge for charge in charges if charge.until > now - window.span]
+        left = window.limit - sum(charge.count for charge in counted)
+        free = min(free, left)
+        if left <= 0:
+            wait = max(wait, _until_one_is_free(window, counted, -left) - now)
+    return Allowance(max(free, 0), wait)
+
+
+def _until_one_is_free(window: Window, counted: Sequence[Charge], excess: int) -> float:
+    """The moment at which more than `excess` of the counted starts have left the window."""
+    gone = 0
+    for charge in counted:
+        gone += charge.count
+        if gone > excess:
+            return charge.until + window.span
+    raise AssertionError("a window that is full has charges to lose")
+
+
+def expected_duration(pace: Pace, charges: Sequence[Charge], count: int, now: float) -> float:
+    """Seconds from `now` until the last of `count` transactions may start, were the servers infinitely fast."""
+    if count == 0:
+        return 0.0
+    longest = 0.0
+    for window in pace.windows:
+        used = sum(charge.count for charge in charges if charge.until > now - window.span)
+        rounds = math.ceil((count + used) / window.limit) - 1
+        longest = max(longest, rounds * window.span)
+    return longest
