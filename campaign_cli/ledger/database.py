@@ -1,0 +1,109 @@
+"""SQLite as the ledger uses it: apsw's own build, WAL, every commit on disk before it counts.
+
+The SQLite that comes with a system is usually in the range 3.7.0 to 3.51.2, which can lose commits in WAL mode
+when two connections write or checkpoint at once (sqlite.org/wal.html, "The WAL-reset bug"); apsw brings a fixed one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from campaign_cli.model.errors import StateError
+
+FIXED_IN = "3.51.3"
+"""The first SQLite release without the WAL-reset bug."""
+
+BUSY_TIMEOUT = 10_000
+"""Milliseconds to wait for another process's transaction, which lasts one fsync."""
+
+WAL_KEPT = 64 * 1024 * 1024
+"""Bytes: enrolling a large list makes a large WAL, which is cut back to this afterwards."""
+
+SCHEMA_VERSION = 1
+"""Kept in SQLite's user_version; a file with another one was written by another release."""
+
+
+def open_database(path: Path, schema: str) -> apsw.Connection:
+    """The database at `path`, made with `sql/<schema>.sql` when it is new. Raises StateError."""
+    with translated(path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = apsw.Connection(
+            str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+        )
+        connection.set_busy_timeout(BUSY_TIMEOUT)
+        connection.pragma("journal_mode", "WAL")
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("journal_size_limit", WAL_KEPT)
+        with transaction(connection):
+            version = connection.pragma("user_version")
+            if version == 0:
+                connection.execute(_sql(schema))
+                connection.pragma("user_version", SCHEMA_VERSION)
+        if version not in (0, SCHEMA_VERSION):
+            raise StateError(f"{path} was written by another release of campaign (schema {version}): upgrade campaign")
+        return connection
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """The database at `path`, without changing a byte in its folder. Raises StateError."""
+    with translated(path):
+        connection = apsw.Connection(reading_uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        connection.set_busy_timeout(BUSY_TIMEOUT)
+        connection.pragma("user_version")
+        return connection
+
+
+def reading_uri(path: Path) -> str:
+    """How SQLite opens `path` for reading only.
+
+    Without a WAL beside it nobody is writing, and SQLite is told that the file is immutable, or it would create one.
+    """
+    quiet = not Path(f"{path}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """One write transaction: committed at the end, undone by an exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as StateError, with what to do."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StateError(f"the disk is full: {path} cannot be written; make room and run again") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise StateError(f"{path} is damaged ({error}): restore it from a backup; do not send without it") from error
+    except apsw.BusyError as error:
+        raise StateError(f"{path} is locked by another program: end it, or use another --state folder") from error
+    except (apsw.Error, OSError) as error:
+        raise StateError(f"{path} cannot be used: {error}") from error
+
+
+def _sql(name: str) -> str:
+    return resources.files("campaign_cli.ledger").joinpath(f"sql/{name}.sql").read_text("utf-8")
+
+
+@cache
+def statements(name: str) -> dict[str, str]:
+    """The statements of `sql/<name>.sql`, by the name that stands above each."""
+    parts = re.split(r"^-- name: (\w+)\n", _sql(name), flags=re.MULTILINE)
+    return {key: text.strip() for key, text in zip(parts[1::2], parts[2::2], strict=True)}

@@ -1,0 +1,129 @@
+"""What all campaigns of a state folder share: suppressed addresses, and the providers' budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from campaign_cli.ledger.clock import BudgetClock
+from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
+from campaign_cli.model.address import Address
+from campaign_cli.policy.limits import Allowance, Charge, Pace, allowance
+
+CHARGE_MEMORY = 8 * 86400.0
+"""Seconds a charge is kept: longer than the longest period a limit can be written in (a week)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that is never mailed, why, and since when (UTC seconds)."""
+
+    email: str
+    reason: str
+    added_at: float
+
+
+class SharedState:
+    """`shared.db`, open. Every method that changes it is durable when it returns. All raise StateError."""
+
+    def __init__(self, path: Path, attachment: str, connection: apsw.Connection, clock: BudgetClock) -> None:
+        self.path = path
+        self.attachment = attachment
+        """How a ledger attaches the same file."""
+        self._connection = connection
+        self._clock = clock
+
+    @classmethod
+    def open(cls, path: Path) -> SharedState:
+        """For writing; made when it is not there."""
+        connection = open_database(path, "shared-schema")
+        with translated(path):
+            return cls(path, path.absolute().as_uri(), connection, BudgetClock.open(connection))
+
+    @classmethod
+    def read(cls, path: Path) -> SharedState:
+        """For reading, without changing a byte."""
+        connection = open_for_reading(path)
+        with translated(path):
+            return cls(path, reading_uri(path), connection, BudgetClock.read(connection))
+
+    def close(self) -> None:
+        """Give the file back."""
+        with translated(self.path):
+            self._connection.close()
+
+    def now(self) -> float:
+        """Seconds on the budget clock."""
+        return self._clock.now()
+
+    def charge(self, wanted: Mapping[str, tuple[Pace, int]]) -> dict[str, tuple[int, Allowance]]:
+        """Charge each provider's budget with as many of the wanted transactions as its pace allows now.
+
+        For each provider: how many were granted, and what the budget allows after that. A grant is used at once or
+        not at all (`limits.SLACK`). One transaction for all, so that campaigns running at the same time never
+        grant the same budget twice.
+        """
+        granted: dict[str, tuple[int, Allowance]] = {}
+        with translated(self.path), transaction(self._connection):
+            now = self._clock.now()
+            for provider, (pace, count) in wanted.items():
+                allowed = allowance(pace, self._charges(provider, now, pace.memory), now)
+                starting = min(count, allowed.free)
+                granted[provider] = starting, allowed
+                if starting:
+                    self._connection.execute(
+                        "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                        (provider, pace.bucket_end(now), starting),
+                    )
+        return granted
+
+    def allowance(self, provider: str, pace: Pace) -> Allowance:
+        """What the budget allows now, charging nothing."""
+        with translated(self.path):
+            now = self._clock.now()
+            return allowance(pace, self._charges(provider, now, pace.memory), now)
+
+    def charges(self, provider: str, pace: Pace) -> list[Charge]:
+        """What counts against the budget now, oldest first."""
+        with translated(self.path):
+            return self._charges(provider, self._clock.now(), pace.memory)
+
+    def _charges(self, provider: str, now: float, memory: float) -> list[Charge]:
+        rows = self._connection.execute(
+            "SELECT until, count FROM charges WHERE provider = ? AND until > ? ORDER BY until",
+            (provider, now - memory),
+        )
+        return [Charge(until, count) for until, count in rows]
+
+    def forget_old_charges(self) -> None:
+        """Drop the charges that no limit can ask about any more."""
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute("DELETE FROM charges WHERE until < ?", (self._clock.now() - CHARGE_MEMORY,))
+
+    def suppress(self, addresses: Iterable[Address], *, reason: str, now: float) -> int:
+        """Never mail these again; how many were not suppressed before. `now` is UTC seconds."""
+        with translated(self.path), transaction(self._connection):
+            before = self._connection.total_changes()
+            self._connection.executemany(
+                "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                ((address.key, address.email, reason, now) for address in addresses),
+            )
+            return self._connection.total_changes() - before
+
+    def lift(self, addresses: Iterable[Address]) -> int:
+        """Allow these again; how many were suppressed."""
+        with translated(self.path), transaction(self._connection):
+            before = self._connection.total_changes()
+            self._connection.executemany(
+                "DELETE FROM suppressions WHERE key = ?", ((address.key,) for address in addresses)
+            )
+            return self._connection.total_changes() - before
+
+    def suppressions(self) -> Iterator[Suppression]:
+        """Every suppressed address, by address."""
+        with translated(self.path):
+            for row in self._connection.execute("SELECT email, reason, added_at FROM suppressions ORDER BY key"):
+                yield Suppression(*row)
