@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +24,7 @@ from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import RowStatus, State
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
+from campaign_cli.model.result import Result
 from campaign_cli.policy.providers import Providers
 
 
@@ -42,25 +43,6 @@ class Recovered:
 
     returned: int
     uncertain: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One row of the list and what became of it. Times are UTC seconds; None where there is nothing to say."""
-
-    line: int | None
-    email: str
-    provider: str | None
-    status: str
-    attempts: int
-    code: int | None
-    enhanced_code: str | None
-    reply: str | None
-    route: str | None
-    message_id: str | None
-    first_attempt_at: float | None
-    last_attempt_at: float | None
-    reason: str | None
 
 
 class Ledger:
@@ -112,6 +94,14 @@ class Ledger:
     def transaction(self) -> AbstractContextManager[None]:
         """Everything done inside becomes durable at its end, or not at all."""
         return transaction(self._connection)
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        self._connection.pragma("synchronous", "NORMAL")
+        try:
+            yield
+        finally:
+            self._connection.pragma("synchronous", "FULL")
 
     # ---- enrolment ----
 
@@ -171,8 +161,11 @@ class Ledger:
     # ---- the way of a recipient ----
 
     def claim(self, provider: str, count: int, now: float) -> list[Recipient]:
-        """At most `count` recipients of `provider` that are due, now this run's to send to."""
-        with translated(self.path), self.transaction():
+        """At most `count` recipients of `provider` that are due, now this run's to send to.
+
+        Not synced to disk: a claim that a power loss undoes was nothing but a plan.
+        """
+        with translated(self.path), self._unsynced(), self.transaction():
             values = {"provider": provider, "now": now, "listing": self.listing, "count": count}
             claimed = [_recipient(*row) for row in self._connection.execute(self._sql["claim"], values)]
             suppressed = {number for (number,) in self._connection.execute(self._sql["suppress_claimed"])}

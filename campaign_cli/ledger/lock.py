@@ -26,9 +26,9 @@ class CampaignLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._file, 1000, 0).decode("utf-8", "replace").strip() or "another process"
+            owner = _read(self._file)
             os.close(self._file)
-            raise HeldError(f"campaign {name!r} is being sent by {holder}: nothing was started") from None
+            raise HeldError(f"campaign {name!r} is being sent by {owner}: nothing was started") from None
         now = datetime.now(UTC).isoformat(timespec="seconds")
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode(), 0)
@@ -37,3 +37,23 @@ class CampaignLock:
         """Let another process have the campaign."""
         os.ftruncate(self._file, 0)
         os.close(self._file)
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds the campaign whose folder this is, in words; None: nobody."""
+    try:
+        file = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(file)
+    else:
+        return None
+    finally:
+        os.close(file)
+
+
+def _read(file: int) -> str:
+    return os.pread(file, 1000, 0).decode("utf-8", "replace").strip() or "another process"

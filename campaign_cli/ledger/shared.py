@@ -59,24 +59,22 @@ class SharedState:
         """Seconds on the budget clock."""
         return self._clock.now()
 
-    def charge(self, wanted: Mapping[str, tuple[Pace, int]]) -> dict[str, tuple[int, Allowance]]:
-        """Charge each provider's budget with as many of the wanted transactions as its pace allows now.
+    def charge(self, wanted: Mapping[str, tuple[Pace, int]]) -> dict[str, int]:
+        """Charge each provider's budget with as many of the wanted transactions as its pace allows now; how many.
 
-        For each provider: how many were granted, and what the budget allows after that. A grant is used at once or
-        not at all (`limits.SLACK`). One transaction for all, so that campaigns running at the same time never
-        grant the same budget twice.
+        What is granted is used at once or not at all (`limits.SLACK`). One transaction for all, so that campaigns
+        running at the same time never grant the same budget twice.
         """
-        granted: dict[str, tuple[int, Allowance]] = {}
+        granted: dict[str, int] = {}
         with translated(self.path), transaction(self._connection):
             now = self._clock.now()
             for provider, (pace, count) in wanted.items():
                 allowed = allowance(pace, self._charges(provider, now, pace.memory), now)
-                starting = min(count, allowed.free)
-                granted[provider] = starting, allowed
-                if starting:
+                granted[provider] = min(count, allowed.free)
+                if granted[provider]:
                     self._connection.execute(
                         "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                        (provider, pace.bucket_end(now), starting),
+                        (provider, pace.bucket_end(now), granted[provider]),
                     )
         return granted
 
@@ -97,6 +95,11 @@ class SharedState:
             (provider, now - memory),
         )
         return [Charge(until, count) for until, count in rows]
+
+    def charged(self) -> list[str]:
+        """The providers whose budgets have been charged lately."""
+        with translated(self.path):
+            return [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
 
     def forget_old_charges(self) -> None:
         """Drop the charges that no limit can ask about any more."""

@@ -160,13 +160,22 @@ def _until_one_is_free(window: Window, counted: Sequence[Charge], excess: int) -
     raise AssertionError("a window that is full has charges to lose")
 
 
+def left(pace: Pace, charges: Sequence[Charge], now: float) -> int | None:
+    """How many transactions the promised windows still allow, however they are spread; None without a limit."""
+    promised = [window for window in pace.windows if window.slack]
+    return min((max(window.limit - _used(window, charges, now), 0) for window in promised), default=None)
+
+
+def _used(window: Window, charges: Sequence[Charge], now: float) -> int:
+    return sum(charge.count for charge in charges if charge.until > now - window.span)
+
+
 def expected_duration(pace: Pace, charges: Sequence[Charge], count: int, now: float) -> float:
     """Seconds from `now` until the last of `count` transactions may start, were the servers infinitely fast."""
     if count == 0:
         return 0.0
     longest = 0.0
     for window in pace.windows:
-        used = sum(charge.count for charge in charges if charge.until > now - window.span)
-        rounds = math.ceil((count + used) / window.limit) - 1
+        rounds = math.ceil((count + _used(window, charges, now)) / window.limit) - 1
         longest = max(longest, rounds * window.span)
     return longest

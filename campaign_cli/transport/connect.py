@@ -41,7 +41,7 @@ _STEPS = {
 }
 
 
-async def open_session(relay: Relay, password: str | None, *, timeout: float = CONNECT_TIMEOUT) -> Session | Refusal:
+async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
     """A session with `relay`, logged in when it has a user. Never raises for what a server or network does."""
     client = aiosmtplib.SMTP(
         hostname=relay.host,
@@ -49,7 +49,7 @@ async def open_session(relay: Relay, password: str | None, *, timeout: float = C
         use_tls=relay.tls is Tls.IMPLICIT,
         start_tls=False,
         tls_context=_context(relay.tls),
-        timeout=timeout,
+        timeout=CONNECT_TIMEOUT,
     )
     phase = Phase.CONNECT
     try:
@@ -67,7 +67,7 @@ async def open_session(relay: Relay, password: str | None, *, timeout: float = C
         if relay.user is not None and password is not None:
             phase = Phase.AUTH
             await client.login(relay.user, password)
-        return _session(client)
+        return _session(client, relay)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
         return _refusal(phase, error)
@@ -92,7 +92,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _session(client: aiosmtplib.SMTP) -> Session:
+def _session(client: aiosmtplib.SMTP, relay: Relay) -> Session:
     transport = cast(asyncio.Transport, client.transport)
     wire = Wire(transport)
     transport.set_protocol(wire)
@@ -100,6 +100,7 @@ def _session(client: aiosmtplib.SMTP) -> Session:
     size = offered.get("size", "").strip()
     return Session(
         wire,
+        route=relay.name,
         pipelining="pipelining" in offered,
         smtputf8="smtputf8" in offered,
         size=int(size) if size.isdigit() else None,

@@ -38,7 +38,9 @@ class Ending:
 class Session:
     """An open session. `usable` turns False for good when it must not carry another transaction."""
 
-    def __init__(self, wire: Wire, *, pipelining: bool, smtputf8: bool, size: int | None) -> None:
+    def __init__(self, wire: Wire, *, route: str, pipelining: bool, smtputf8: bool, size: int | None) -> None:
+        self.route = route
+        """The name of the relay it goes to."""
         self._wire = wire
         self._pipelining = pipelining
         self._smtputf8 = smtputf8
@@ -47,7 +49,7 @@ class Session:
         self.transactions = 0
         """How many it has carried."""
         self.handed_over = False
-        """Whether the present transaction's content may have reached the server whole."""
+        """Whether the present transaction's content may have reached the server whole, and no answer has come yet."""
 
     @property
     def usable(self) -> bool:
@@ -75,6 +77,7 @@ class Session:
                 self._wire.write(dot_stuffed(content))
                 ending = Ending(Phase.DOT, await self._wire.answer(TIMEOUTS[Phase.DOT]))
             whole = isinstance(ending.answer, Reply) and ending.answer.code != 421
+            self.handed_over = False
             return ending
         finally:
             if not whole or self._broken:

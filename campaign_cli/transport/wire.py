@@ -67,7 +67,7 @@ class ReplyParser:
 
 
 def reply_of(code: int, lines: list[str]) -> Reply:
-    """One reply of all its lines. The enhanced code stands before each line's text, or only the first's (RFC 2034 4)."""
+    """One reply of all its lines, each of which may begin with the enhanced code (RFC 2034 4)."""
     enhanced = ""
     texts = []
     for line in lines:
@@ -125,17 +125,17 @@ class Wire(asyncio.Protocol):
         if self._ended is None:
             self._transport.write(octets)
 
-    async def answer(self, timeout: float) -> Answer:
-        """The next answer, or Silence when the connection ends or `timeout` seconds pass first."""
+    async def answer(self, within: float) -> Answer:
+        """The next answer, or Silence when the connection ends or `within` seconds pass first."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 while not self._answers:
                     if self._ended:
                         return self._ended
                     self._waiter = asyncio.get_running_loop().create_future()
                     await self._waiter
         except TimeoutError:
-            self._ended = Silence(f"the server did not answer for {timeout:.0f} s")
+            self._ended = Silence(f"the server did not answer for {within:.0f} s")
             return self._ended
         return self._answers.popleft()
 

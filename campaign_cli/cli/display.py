@@ -1,0 +1,207 @@
+"""What a person sees while a campaign is sent: a live table on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from campaign_cli.model.duration import format_duration
+from campaign_cli.model.lifecycle import RowStatus, State
+
+if TYPE_CHECKING:
+    from campaign_cli.engine.preparation import Prepared
+    from campaign_cli.engine.progress import LaneProgress, Progress
+    from campaign_cli.engine.run import Summary
+
+STATE_ORDER = (
+    State.DELIVERED,
+    State.BOUNCED,
+    State.EXPIRED,
+    State.DEFERRED,
+    State.PENDING,
+    State.SUPPRESSED,
+    RowStatus.INVALID,
+    RowStatus.DUPLICATE,
+    State.FAILED,
+    State.UNCERTAIN,
+)
+"""From what one hopes for to what one should look at."""
+
+STYLES: dict[str, str] = {
+    State.DELIVERED: "green",
+    State.BOUNCED: "red",
+    State.EXPIRED: "red",
+    State.FAILED: "red",
+    State.UNCERTAIN: "magenta",
+    State.DEFERRED: "yellow",
+}
+
+LANES_SHOWN = 15
+"""Lanes in the live table: the rest is one line, so that the table fits a small terminal."""
+
+
+class Display:
+    """Says things to a person, or, with `json`, one JSON object to a program."""
+
+    def __init__(self, *, quiet: bool, json: bool) -> None:
+        self.json = json
+        self._quiet = quiet
+        self.console = Console(file=sys.stderr if json else sys.stdout, quiet=quiet, highlight=False, soft_wrap=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to ask."""
+        return sys.stdin.isatty() and self.console.is_terminal and not self._quiet
+
+    def tell(self, line: str) -> None:
+        """One plain line."""
+        self.console.print(Text(line))
+
+    def say_json(self, value: Any) -> None:
+        """The one object of `--json`."""
+        sys.stdout.write(json_module.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def started(self, prepared: Prepared, progress: Progress) -> None:
+        """What is about to happen."""
+        where = f"the sandbox, kept in {prepared.sandbox}/" if prepared.sandbox else "the relay"
+        lanes = len(progress.lanes)
+        if not progress.total:
+            self.tell(f"{prepared.name}: nobody on the list is left to send to")
+            return
+        self.tell(
+            f"{prepared.name}: sending to {_count(progress.total, 'recipient')} at {_count(lanes, 'provider')} "
+            f"through {where}{_until(progress)}"
+        )
+
+    @contextmanager
+    def live(self, progress: Progress) -> Iterator[None]:
+        """While the block runs, a table that follows `progress`; on a terminal only."""
+        if not self.console.is_terminal or self._quiet or not progress.total:
+            yield
+            return
+        with Live(
+            get_renderable=lambda: _table(progress),
+            console=self.console,
+            refresh_per_second=4,
+            transient=True,
+            vertical_overflow="crop",
+        ):
+            yield
+
+    def finished(self, summary: Summary) -> None:
+        """How it ended."""
+        if self.json:
+            self.say_json(summary_json(summary))
+            return
+        counts = Text(", ").join(
+            Text(f"{summary.states[state]:,} {state}", style=STYLES.get(state, ""))
+            for state in STATE_ORDER
+            if summary.states.get(state)
+        )
+        self.console.print(
+            Text(f"{summary.name}: {_count(summary.rows, 'row')}: ") + counts,
+        )
+        speed = f" in {format_duration(summary.seconds)}, {_count(summary.attempts, 'attempt')}"
+        self.tell(f"report: {summary.report}{speed}")
+        if summary.remaining:
+            due = summary.next_due
+            later = f" after {local_time(due)}" if due and due > time.time() else ""
+            self.tell(f"{_count(summary.remaining, 'recipient')} left: run the same command again{later}")
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The summary, for programs."""
+    return {
+        "name": summary.name,
+        "exit_code": int(summary.exit_code),
+        "rows": summary.rows,
+        "states": {str(state): summary.states.get(state, 0) for state in STATE_ORDER},
+        "remaining": summary.remaining,
+        "attempts": summary.attempts,
+        "seconds": round(summary.seconds, 3),
+        "report": summary.report,
+        "stopped": summary.stopped,
+        "next_due": iso_time(summary.next_due) if summary.next_due else None,
+    }
+
+
+def iso_time(seconds: float) -> str:
+    """UTC seconds as ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def local_time(seconds: float) -> str:
+    """UTC seconds as a person here reads them, with the date when it is not today."""
+    at = datetime.fromtimestamp(seconds).astimezone()
+    today = datetime.now().astimezone().date()
+    return at.strftime("%H:%M" if at.date() == today else "%a %d %b, %H:%M")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _until(progress: Progress) -> str:
+    seconds = progress.expected_end - progress.started_at
+    return f"; at its limits until about {local_time(progress.expected_end)}" if seconds > 60 else ""
+
+
+def _table(progress: Progress) -> RenderableType:
+    now = time.time()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("provider", no_wrap=True, overflow="ellipsis", max_width=24)
+    for heading in ("sent", "bounced", "deferred", "left", "per min"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis")
+    for lane in progress.lanes[:LANES_SHOWN]:
+        table.add_row(*_cells(lane, now, progress.started_at))
+    parts: list[RenderableType] = [table]
+    if hidden := progress.lanes[LANES_SHOWN:]:
+        left = sum(lane.total - lane.settled for lane in hidden)
+        parts.append(Text(f"and {_count(len(hidden), 'more provider')}, {left:,} left", style="dim"))
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=max(progress.total, 1), completed=progress.settled, width=30),
+        Text(f"{progress.settled:,} of {progress.total:,}"),
+        Text(progress.stopping or _time_left(progress, now), style="dim"),
+    )
+    return Group(*parts, bar)
+
+
+def _cells(lane: LaneProgress, now: float, started_at: float) -> list[Text]:
+    minutes = max(now - started_at, 1.0) / 60
+    if lane.waiting_until > now:
+        doing = f"waits {format_duration(lane.waiting_until - now)} for {lane.waiting_for}"
+        doing += f" ({lane.pace})" if lane.waiting_for == "its budget" else ""
+    else:
+        doing = "done" if lane.finished else _count(lane.sessions, "connection")
+    return [
+        Text(lane.provider),
+        Text(f"{lane.delivered:,}", style="green"),
+        Text(f"{lane.bounced + lane.expired:,}", style="red" if lane.bounced + lane.expired else "dim"),
+        Text(f"{lane.deferred:,}", style="yellow" if lane.deferred else "dim"),
+        Text(f"{lane.total - lane.settled:,}"),
+        Text(f"{lane.attempts / minutes:,.0f}", style="dim"),
+        Text(doing, style="dim"),
+    ]
+
+
+def _time_left(progress: Progress, now: float) -> str:
+    """By the pace so far, or by what the limits make it, whichever is longer."""
+    by_limits = progress.expected_end - now
+    by_pace = 0.0
+    if progress.settled:
+        by_pace = (now - progress.started_at) * (progress.total - progress.settled) / progress.settled
+    seconds = max(by_limits, by_pace)
+    return f"about {format_duration(seconds)} left" if seconds >= 1 else ""

@@ -1,0 +1,71 @@
+"""`campaign`: the group of commands, and what every command's errors end in."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from campaign_cli import __version__
+from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
+
+COMMANDS = ("send", "report", "status", "providers", "suppress")
+
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
+
+
+class Commands(click.Group):
+    """Finds a command in the file of its name, so that only what is asked for is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are needed."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command in `cli/<name>.py`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"campaign_cli.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="campaign")
+def campaign() -> None:
+    """Send a personalised message to every contact on a list, at the pace each mailbox provider tolerates.
+
+    Start with `campaign send list.csv --template hello.html --dry-run`, which shows what would happen and
+    touches nothing; then the same with --sandbox, which sends to a server of its own on this machine.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The command line's exit code; errors are said in one line each, on standard error."""
+    try:
+        code = campaign.main(arguments, prog_name="campaign", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except CampaignError as error:
+        for line in str(error).splitlines():
+            click.echo(f"campaign: {line}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("campaign: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away; nothing more can be said to it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    return code if isinstance(code, int) else ExitCode.DONE

@@ -1,0 +1,43 @@
+"""Options that several commands share, and the settings they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from campaign_cli.config.settings import Settings
+    from campaign_cli.ledger.folder import StateFolder
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_options(command: F) -> F:
+    """`--config` and `--state`."""
+    state = click.option("--state", metavar="DIR", help="The state folder. [default: $CAMPAIGN_STATE, else per user]")
+    config = click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration. [default: campaign.yaml]"
+    )
+    return config(state(command))
+
+
+def json_option(command: F) -> F:
+    """`--json`."""
+    return click.option("--json", is_flag=True, help="Say it as JSON on standard output, for programs.")(command)
+
+
+def settings_of(config: Path | None, **options: Any) -> Settings:
+    """The settings of a command that was given these options."""
+    from campaign_cli.config.load import load_settings
+
+    return load_settings(config, options)
+
+
+def state_folder(settings: Settings) -> StateFolder:
+    """The state folder these settings name."""
+    from campaign_cli.ledger.folder import StateFolder, default_root
+
+    return StateFolder(settings.state or default_root())

@@ -1,0 +1,125 @@
+"""The dry run's screen, and the same for programs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from campaign_cli.cli.display import STATE_ORDER, STYLES, Display, iso_time, local_time
+from campaign_cli.model.duration import format_duration
+
+if TYPE_CHECKING:
+    from campaign_cli.content.preview import Preview
+    from campaign_cli.engine.plan import Plan
+
+GROUPS_SHOWN = 20
+"""Rows of the table by provider on a screen; all of them are in --json."""
+
+TEXT_SHOWN = 12
+"""Lines of a sample's text."""
+
+
+def show_plan(plan: Plan, display: Display) -> None:
+    """The plan, for a person or for a program."""
+    if display.json:
+        display.say_json(plan_json(plan))
+        return
+    console = display.console
+    console.print(Text(f"{plan.name}: a dry run of {plan.source} with {plan.template}; nothing is sent or written"))
+    console.print()
+    for state in STATE_ORDER:
+        if count := plan.states.get(state):
+            label = {"pending": "to be sent", "delivered": "already delivered"}.get(state, str(state))
+            console.print(Text(f"{count:>9,} {label}", style=STYLES.get(state, "")))
+    console.print(Text(f"{plan.rows:>9,} rows in the list", style="bold"))
+    if plan.withdrawn:
+        console.print(Text(f"{plan.withdrawn:>9,} of an earlier list are not in this one and are not sent to"))
+    console.print()
+    if plan.groups:
+        console.print(_table(plan))
+        end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
+        length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
+        console.print(Text(f"Started now it would take {length}{end}. The report would go to {plan.report}"))
+    else:
+        console.print(Text("Nobody is left to send to."))
+    for number, sample in enumerate(plan.samples, 1):
+        console.print()
+        if isinstance(sample, str):
+            console.print(
+                Panel(Text(sample, style="red"), title=f"message {number}: cannot be made", title_align="left")
+            )
+        else:
+            console.print(Panel(_sample(sample), title=f"message {number}", title_align="left", style="none"))
+
+
+def _table(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("provider")
+    for heading in ("recipients", "limit", "left now", "connections", "duration"):
+        table.add_column(heading, justify="right")
+    for group in plan.groups[:GROUPS_SHOWN]:
+        table.add_row(
+            group.provider,
+            f"{group.recipients:,}",
+            group.rate,
+            "" if group.left_now is None else f"{group.left_now:,}",
+            str(group.connections),
+            format_duration(group.seconds) if group.seconds else "at once",
+        )
+    if hidden := plan.groups[GROUPS_SHOWN:]:
+        recipients = sum(group.recipients for group in hidden)
+        slowest = max(group.seconds for group in hidden)
+        table.add_row(
+            f"{len(hidden)} more", f"{recipients:,}", "", "", "", format_duration(slowest) if slowest else "at once"
+        )
+    return table
+
+
+def _sample(sample: Preview) -> Text:
+    text = Text()
+    for name, value in sample.headers:
+        text.append(f"{name}: ", style="dim").append(f"{value}\n")
+    lines = sample.text.rstrip().splitlines()
+    text.append("\n" + "\n".join(lines[:TEXT_SHOWN]))
+    if len(lines) > TEXT_SHOWN:
+        text.append(f"\n... {len(lines) - TEXT_SHOWN} more lines", style="dim")
+    parts = "text and HTML" if sample.html is not None else "text"
+    text.append(f"\n\n({parts}, {sample.size:,} bytes)", style="dim")
+    return text
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan, for programs. Durations are in seconds."""
+    return {
+        "name": plan.name,
+        "list": plan.source,
+        "template": plan.template,
+        "report": plan.report,
+        "rows": plan.rows,
+        "recipients": plan.recipients,
+        "states": {str(state): plan.states.get(state, 0) for state in STATE_ORDER},
+        "withdrawn": plan.withdrawn,
+        "providers": [
+            {
+                "provider": group.provider,
+                "recipients": group.recipients,
+                "limit": group.rate,
+                "left_now": group.left_now,
+                "connections": group.connections,
+                "duration": round(group.seconds),
+            }
+            for group in plan.groups
+        ],
+        "duration": round(plan.seconds),
+        "finished_at": iso_time(time.time() + plan.seconds),
+        "messages": [
+            {"error": sample}
+            if isinstance(sample, str)
+            else {"headers": dict(sample.headers), "text": sample.text, "html": sample.html, "size": sample.size}
+            for sample in plan.samples
+        ],
+    }

@@ -1,0 +1,74 @@
+"""`campaign providers`."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+
+
+@click.command()
+@json_option
+@config_options
+def providers(json: bool, config: Path | None, state: str | None) -> None:
+    """List the providers: their domains, their limits, and what is left of each budget."""
+    settings = settings_of(config, state=state)
+
+    from campaign_cli.engine.campaign import read_shared
+    from campaign_cli.policy.limits import left
+
+    shared = read_shared(state_folder(settings))
+    known = settings.providers
+    names = list(known.by_name) + sorted(set(shared.charged() if shared else ()) - set(known.by_name))
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        provider = known.get(name)
+        charges = shared.charges(name, provider.pace) if shared else []
+        rows.append(
+            {
+                "provider": name,
+                "domains": list(provider.domains),
+                "limit": provider.pace.text,
+                "left": left(provider.pace, charges, shared.now() if shared else 0.0),
+                "connections": provider.connections,
+                "messages_per_connection": provider.messages_per_connection,
+            }
+        )
+    if json:
+        click.echo(json_module.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    _show(rows)
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("provider", no_wrap=True)
+    for heading in ("limit", "left", "connections", "messages each"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("domains", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        table.add_row(
+            row["provider"],
+            row["limit"],
+            "" if row["left"] is None else f"{row['left']:,}",
+            str(row["connections"]),
+            str(row["messages_per_connection"]),
+            _domains(row),
+        )
+    Console(highlight=False).print(table)
+
+
+def _domains(row: dict[str, Any]) -> str:
+    if row["provider"] == "default":
+        return "every other domain, each on its own"
+    if not row["domains"]:
+        return "this domain"
+    count = len(row["domains"])
+    return ", ".join(row["domains"][:3]) + (f" and {count - 3} more" if count > 3 else "")

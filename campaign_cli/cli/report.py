@@ -1,0 +1,32 @@
+"""`campaign report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from campaign_cli.cli.options import config_options, settings_of, state_folder
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.option("--output", metavar="FILE", help="Where it goes; - is standard output. [default: NAME-report.csv]")
+@click.option("--all", "everyone", is_flag=True, help="Also those whom the list no longer names, at the end.")
+@config_options
+def report(name: str, output: str | None, everyone: bool, config: Path | None, state: str | None) -> None:
+    """Write the report of the campaign NAME anew, as its ledger stands now."""
+    settings = settings_of(config, state=state)
+
+    from campaign_cli.engine.campaign import read_ledger
+    from campaign_cli.report.csv import write_report, write_rows
+
+    ledger = read_ledger(state_folder(settings), name)
+    results = ledger.results(withdrawn=everyone)
+    if output == "-":
+        write_rows(sys.stdout, results)
+        return
+    path = Path(output or f"{name}-report.csv")
+    rows = write_report(path, results)
+    click.echo(f"{path}: {rows:,} rows")

@@ -1,0 +1,80 @@
+"""`campaign send`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from campaign_cli.cli.main import EPILOG
+from campaign_cli.cli.options import config_options, json_option, settings_of
+
+ASK_ABOVE = 300
+"""Recipients above which a person at a terminal is asked once."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("contacts", metavar="LIST")
+@click.option("-t", "--template", metavar="FILE", help="The template: .html, .md or .txt, with front matter.")
+@click.option("--from", metavar="MAILBOX", help="Who sends: 'Ada <ada@example.org>'.")
+@click.option("--subject", metavar="TEXT", help="The subject; may use the list's columns, as the template may.")
+@click.option("--name", metavar="NAME", help="The campaign's name; strftime fields make a series: weekly-%Y-%m-%d.")
+@click.option(
+    "--relay", multiple=True, metavar="URL", help="smtps://user@host or smtp://user@host:587; repeat for a backup."
+)
+@click.option(
+    "--rate", multiple=True, metavar="PROVIDER=LIMIT", help="Such as yahoo=500/h or default=none; repeatable."
+)
+@click.option("--connections", type=int, metavar="N", help="Connections to each provider at most.")
+@click.option("--limit", type=int, metavar="N", help="Start at most N transactions in this run.")
+@click.option("--max-runtime", metavar="TIME", help="Stop after this long: 55m, 2h.")
+@click.option("--report", metavar="FILE", help="Where the report goes. [default: NAME-report.csv]")
+@click.option("--email-column", metavar="NAME", help="The list's address column. [default: email, e-mail, mail ...]")
+@click.option("--dry-run", is_flag=True, help="Show what would happen; touch neither network nor state.")
+@click.option("--sandbox", is_flag=True, help="Send to a server of its own on this machine, which keeps every message.")
+@click.option("--resend-uncertain", is_flag=True, help="Send again to those whose message may or may not have arrived.")
+@click.option("--yes", is_flag=True, help="Do not ask before sending to many.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--verbose", is_flag=True, help="Say what becomes of every recipient, on standard error.")
+@click.option("--log-file", metavar="FILE", help="Write what becomes of every recipient to this file.")
+@json_option
+@config_options
+def send(contacts: str, config: Path | None, **options: Any) -> int:
+    """Send the template to every contact of LIST who has not had it yet.
+
+    LIST is CSV, TSV, JSON lines or XLSX; - is standard input. Running the same campaign again sends only to those
+    who have no final result yet. Every option may also stand in campaign.yaml; the command line wins.
+    """
+    settings = settings_of(config, **options)
+
+    from campaign_cli.cli.display import Display
+    from campaign_cli.cli.logs import start_logging
+    from campaign_cli.engine.preparation import prepare
+
+    start_logging(verbose=settings.verbose, file=settings.log_file)
+    display = Display(quiet=settings.quiet, json=settings.json)
+    prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer)
+    if prepared.contacts.encoding:
+        display.tell(f"{contacts} is not UTF-8; it is read as {prepared.contacts.encoding}")
+    if settings.dry_run:
+        from campaign_cli.cli.plan_view import show_plan
+        from campaign_cli.engine.plan import make_plan
+
+        show_plan(make_plan(settings, prepared), display)
+        return 0
+
+    from campaign_cli.engine.campaign import open_campaign
+    from campaign_cli.engine.run import Run
+
+    with open_campaign(settings, prepared, display.tell) as campaign:
+        run = Run(settings, prepared, campaign, tell=display.tell)
+        if not (settings.yes or settings.sandbox) and run.progress.total > ASK_ABOVE and display.can_ask:
+            click.confirm(f"Send {prepared.name!r} to {run.progress.total:,} recipients?", default=False, abort=True)
+        display.started(prepared, run.progress)
+        with display.live(run.progress):
+            summary = run.execute()
+        display.finished(summary)
+        return summary.exit_code

@@ -1,0 +1,108 @@
+"""`campaign suppress`."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+
+if TYPE_CHECKING:
+    from campaign_cli.model.address import Address
+
+
+@click.group()
+def suppress() -> None:
+    """Keep addresses that no campaign ever mails."""
+
+
+@suppress.command()
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@click.option("--reason", default="added by hand", show_default=True, metavar="TEXT", help="Why; it stands in reports.")
+@config_options
+def add(addresses: tuple[str, ...], reason: str, config: Path | None, state: str | None) -> None:
+    """Never mail these addresses again."""
+    _add(_parsed(addresses), reason, config, state)
+
+
+@suppress.command()
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@config_options
+def remove(addresses: tuple[str, ...], config: Path | None, state: str | None) -> None:
+    """Allow these addresses to be mailed again."""
+    parsed = list(_parsed(addresses))
+
+    from campaign_cli.engine.campaign import write_shared
+
+    shared = write_shared(state_folder(settings_of(config, state=state)))
+    removed = shared.lift(parsed)
+    shared.close()
+    click.echo(f"{removed:,} removed, {len(parsed) - removed:,} were not suppressed")
+
+
+@suppress.command("list")
+@json_option
+@config_options
+def list_(json: bool, config: Path | None, state: str | None) -> None:
+    """List the suppressed addresses, with reason and date."""
+    from campaign_cli.cli.display import iso_time
+    from campaign_cli.engine.campaign import read_shared
+
+    shared = read_shared(state_folder(settings_of(config, state=state)))
+    known = shared.suppressions() if shared else iter(())
+    if json:
+        rows = [{"email": each.email, "reason": each.reason, "added_at": iso_time(each.added_at)} for each in known]
+        click.echo(json_module.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for each in known:
+        click.echo(f"{each.email}\t{iso_time(each.added_at)}\t{each.reason}")
+
+
+@suppress.command("import")
+@click.argument("file", metavar="FILE")
+@click.option("--reason", default="imported", show_default=True, metavar="TEXT", help="Why; it stands in reports.")
+@config_options
+def import_(file: str, reason: str, config: Path | None, state: str | None) -> None:
+    """Never mail the addresses of FILE again: a list with an address column, or one address a line."""
+    from campaign_cli.audience.lists import read_addresses
+    from campaign_cli.model.contact import BadRow
+
+    bad: list[BadRow] = []
+
+    def good() -> Iterator[Address]:
+        for each in read_addresses(file):
+            if isinstance(each, BadRow):
+                bad.append(each)
+            else:
+                yield each
+
+    _add(good(), reason, config, state)
+    for row in bad:
+        click.echo(f"{file}:{row.line}: {row.email}: {row.reason}; left out", err=True)
+
+
+def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: str | None) -> None:
+    from campaign_cli.engine.campaign import write_shared
+
+    shared = write_shared(state_folder(settings_of(config, state=state)))
+    added = shared.suppress(addresses, reason=reason, now=time.time())
+    shared.close()
+    click.echo(f"{added:,} suppressed that were not before")
+
+
+def _parsed(texts: Iterable[str]) -> list[Address]:
+    from campaign_cli.audience.addresses import parse_address
+    from campaign_cli.model.errors import UsageError
+
+    parsed = []
+    for text in texts:
+        try:
+            parsed.append(parse_address(text))
+        except ValueError as error:
+            raise UsageError(f"{text!r} is not an address: {error}") from None
+    return parsed

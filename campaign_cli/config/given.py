@@ -1,0 +1,103 @@
+"""What the user gave, before anything believes it: values with the place each was given at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from campaign_cli.model.errors import ConfigError
+
+MAX_SIZE = 1_000_000
+"""Bytes in a configuration file; a larger one is not a configuration."""
+
+Scalar = str | int | float | bool | None
+Value = Scalar | list["Given"] | dict[str, "Given"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and where it stands: `campaign.yaml:12`, or the option's name. `base` is what its paths start from."""
+
+    value: Value
+    place: str
+    base: Path
+
+
+def read_yaml(path: Path) -> dict[str, Given]:
+    """The top level of a YAML mapping, with the line of each key, nested ones too. Raises ConfigError."""
+    try:
+        text = path.read_bytes()
+        if len(text) > MAX_SIZE:
+            raise ConfigError([f"{path}: has more than {MAX_SIZE} bytes, so it is not a configuration"])
+        root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise ConfigError([f"{path}{line}: is not YAML: {problem}"]) from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError([f"{path}:1: is not a list of keys and values: write lines such as 'template: hello.html'"])
+    return _Reader(path).mapping(root)
+
+
+class _Reader:
+    """Turns YAML's nodes into Given, collecting nothing but plain values."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._constructor = yaml.SafeLoader("")
+
+    def mapping(self, node: yaml.MappingNode) -> dict[str, Given]:
+        given: dict[str, Given] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            place = f"{self._path}:{key_node.start_mark.line + 1}"
+            if key in given:
+                raise ConfigError([f"{place}: {key!r} stands here a second time, first at {given[key].place}"])
+            given[key] = Given(self._value(value_node, depth=0), place, self._path.parent)
+        return given
+
+    def _value(self, node: yaml.Node, depth: int) -> Value:
+        place = f"{self._path}:{node.start_mark.line + 1}"
+        # Aliases can make a small file unfold without end; no setting is nested this deep.
+        if depth > 4:
+            raise ConfigError([f"{place}: is nested too deep"])
+        if isinstance(node, yaml.MappingNode):
+            return {
+                str(key.value): Given(
+                    self._value(value, depth + 1), f"{self._path}:{key.start_mark.line + 1}", self._path.parent
+                )
+                for key, value in node.value
+            }
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                Given(self._value(item, depth + 1), f"{self._path}:{item.start_mark.line + 1}", self._path.parent)
+                for item in node.value
+            ]
+        try:
+            constructed = self._constructor.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            return str(node.value)
+        return constructed if isinstance(constructed, Scalar) else str(node.value)
+
+
+def from_command_line(options: Mapping[str, Scalar | tuple[str, ...]]) -> dict[str, Given]:
+    """The options that were given, under their keys; paths start from the current folder."""
+    given: dict[str, Given] = {}
+    for key, value in options.items():
+        place = f"--{key.replace('_', '-')}"
+        if isinstance(value, tuple):
+            if value:
+                given[key] = Given([Given(item, place, Path()) for item in value], place, Path())
+        elif value is not None and value is not False:
+            given[key] = Given(value, place, Path())
+    return given

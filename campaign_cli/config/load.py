@@ -1,0 +1,203 @@
+"""Given values become Settings; everything wrong is found before anything is said."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from campaign_cli.audience.addresses import parse_address, parse_mailbox
+from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
+from campaign_cli.config.providers import CONNECTIONS, merge_providers
+from campaign_cli.config.settings import Password, Settings
+from campaign_cli.model.duration import parse_duration
+from campaign_cli.model.errors import ConfigError, UsageError
+from campaign_cli.model.relay import Relay, parse_relay
+from campaign_cli.policy.retry import RetrySchedule
+
+DEFAULT_FILE = Path("campaign.yaml")
+
+T = TypeVar("T")
+Parse = Callable[[Given], Any]
+
+
+def load_settings(config: Path | None, options: Mapping[str, Scalar | tuple[str, ...]]) -> Settings:
+    """Settings from `config` (else `campaign.yaml` in the current folder, if there is one) and the command line.
+
+    The command line wins. Raises ConfigError with every finding, each with its file and line; UsageError when all
+    of them are about the command line.
+    """
+    path = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    given = read_yaml(path) if path else {}
+    return _Loader(given, from_command_line(options)).settings()
+
+
+def campaign_name(name: str, now: datetime) -> str:
+    """The campaign's name, its `strftime` fields filled in with `now`. Raises UsageError when no folder may have it."""
+    filled = now.strftime(name) if "%" in name else name
+    if not re.fullmatch(r"[\w][\w. +@=,-]{0,99}", filled):
+        raise UsageError(
+            f"{filled!r} cannot be a campaign's name: use letters, digits, spaces and . _ - + @ = , (at most 100)"
+        )
+    return filled
+
+
+class _Loader:
+    """Takes one key after the other from what was given, and keeps what is wrong."""
+
+    def __init__(self, file: dict[str, Given], options: dict[str, Given]) -> None:
+        self._file = file
+        self._options = options
+        self._findings: list[str] = []
+
+    def settings(self) -> Settings:
+        self._check_keys()
+        take = self._take
+        fields: dict[str, Any] = {
+            key: found for key, parse in _FIELDS.items() if (found := take(key, parse)) is not None
+        }
+        if sender := take("from", _mailbox):
+            fields["sender"] = sender
+        if relays := take("relay", _relays):
+            fields["relays"] = relays
+        password = Password(take("password_file", _path), take("password_command", _text))
+        if password != Password():
+            fields["password"] = password
+        if schedule := take("retry", _retry):
+            fields["retry"] = schedule
+        fields["providers"] = merge_providers(
+            self._file.get("providers"), self._rates(), take("connections", _number_in(CONNECTIONS)), self._complain
+        )
+        if self._findings:
+            in_options = all(finding.startswith("--") for finding in self._findings)
+            raise UsageError("\n".join(self._findings)) if in_options else ConfigError(self._findings)
+        return Settings(**fields)
+
+    def _check_keys(self) -> None:
+        for key, given in self._file.items():
+            if key not in KEYS:
+                near = difflib.get_close_matches(key.replace("-", "_"), KEYS, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(KEYS))}"
+                self._complain(given.place, f"{key!r} is not a setting; {hint}")
+
+    def _take(self, key: str, parse: Callable[[Given], T]) -> T | None:
+        given = self._options.get(key) or self._file.get(key)
+        if given is None or given.value is None:
+            return None
+        try:
+            return parse(given)
+        except ValueError as error:
+            self._complain(given.place, f"{key}: {error}")
+            return None
+
+    def _rates(self) -> dict[str, Given]:
+        rates: dict[str, Given] = {}
+        for given in (self._file.get("rate"), self._options.get("rate")):
+            if given is None:
+                continue
+            if isinstance(given.value, dict):
+                rates |= given.value
+                continue
+            for entry in given.value if isinstance(given.value, list) else [given]:
+                provider, equals, rate = str(entry.value).partition("=")
+                if equals:
+                    rates[provider.strip().lower()] = Given(rate, entry.place, entry.base)
+                else:
+                    self._complain(entry.place, f"rate: {entry.value!r} names no provider: write it as yahoo=500/h")
+        return rates
+
+    def _complain(self, place: str, what: str) -> None:
+        self._findings.append(f"{place}: {what}")
+
+
+def _text(given: Given) -> str:
+    if isinstance(given.value, list | dict) or not str(given.value).strip():
+        raise ValueError("must be a text")
+    text = str(given.value)
+    if re.search(r"[\r\n\0]", text):
+        raise ValueError("must be one line")
+    return text
+
+
+def _path(given: Given) -> Path:
+    return given.base / Path(_text(given)).expanduser()
+
+
+def _flag(given: Given) -> bool:
+    if not isinstance(given.value, bool):
+        raise ValueError("must be true or false")
+    return given.value
+
+
+def _number_in(allowed: range) -> Callable[[Given], int]:
+    def parse(given: Given) -> int:
+        value = given.value
+        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+            raise ValueError(f"must be a number from {allowed[0]} to {allowed[-1]}, not {value!r}")
+        return value
+
+    return parse
+
+
+def _duration(given: Given) -> float:
+    return parse_duration(str(given.value))
+
+
+def _mailbox(given: Given) -> Any:
+    return parse_mailbox(_text(given))
+
+
+def _address(given: Given) -> Any:
+    return parse_address(_text(given))
+
+
+def _relays(given: Given) -> tuple[Relay, ...]:
+    return tuple(parse_relay(_text(entry)) for entry in (given.value if isinstance(given.value, list) else [given]))
+
+
+def _retry(given: Given) -> RetrySchedule:
+    if not isinstance(given.value, dict):
+        raise ValueError("must be keys and values, such as {base: 1m, factor: 3, longest: 3h, lifetime: 4d}")
+    known: dict[str, float] = {}
+    for key, entry in given.value.items():
+        if key in ("base", "longest", "lifetime"):
+            known[key] = _duration(entry)
+        elif key == "factor" and isinstance(entry.value, int | float) and entry.value >= 1:
+            known[key] = float(entry.value)
+        else:
+            raise ValueError(f"{key}: {entry.value} is not understood: there are base, factor, longest and lifetime")
+    return RetrySchedule(**known)
+
+
+MILLIONS = range(1, 1_000_000_001)
+
+_FIELDS: dict[str, Parse] = {
+    "name": _text,
+    "template": _path,
+    "subject": _text,
+    "reply_to": _mailbox,
+    "return_path": _address,
+    "list_unsubscribe": _text,
+    "max_connections": _number_in(CONNECTIONS),
+    "patience": _duration,
+    "limit": _number_in(MILLIONS),
+    "max_runtime": _duration,
+    "state": _path,
+    "report": _path,
+    "email_column": _text,
+    "log_file": _path,
+    "dry_run": _flag,
+    "sandbox": _flag,
+    "resend_uncertain": _flag,
+    "json": _flag,
+    "quiet": _flag,
+    "verbose": _flag,
+    "yes": _flag,
+}
+"""How each key that is one field of Settings becomes its value."""
+
+KEYS = (*_FIELDS, "from", "relay", "rate", "connections", "providers", "password_file", "password_command", "retry")
+"""Every key that `campaign.yaml` may have."""

@@ -1,0 +1,101 @@
+"""The providers: the package's own file, and what the user changes in it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import resources
+
+from campaign_cli.config.given import Given
+from campaign_cli.policy.limits import Pace, parse_pace
+from campaign_cli.policy.providers import DEFAULT, Provider, Providers
+
+Complain = Callable[[str, str], None]
+"""Takes a place and what is wrong there."""
+
+CONNECTIONS = range(1, 1001)
+"""What `connections` may be. A provider that takes a thousand from one sender would be the first."""
+
+MESSAGES = range(1, 1_000_001)
+"""What `messages_per_connection` may be."""
+
+
+def shipped_providers() -> dict[str, Provider]:
+    """The package's `providers.toml`, by name."""
+    tables = tomllib.loads(resources.files("campaign_cli").joinpath("providers.toml").read_text("utf-8"))
+    return {
+        name: Provider(
+            name=name,
+            domains=tuple(table["domains"]),
+            pace=parse_pace(table["rate"]),
+            connections=table["connections"],
+            messages_per_connection=table["messages_per_connection"],
+        )
+        for name, table in tables.items()
+    }
+
+
+def merge_providers(
+    tables: Given | None, rates: Mapping[str, Given], connections: int | None, complain: Complain
+) -> Providers:
+    """The shipped providers, with the user's `providers`, `rate` and `connections` over them."""
+    known = shipped_providers()
+    if tables is not None:
+        for name, table in _mapping(tables, "providers", complain).items():
+            base = known.get(name) or replace(known[DEFAULT], name=name, domains=())
+            known[name] = _changed(base, table, complain)
+    if connections is not None:
+        known = {name: replace(provider, connections=connections) for name, provider in known.items()}
+    for name, rate in rates.items():
+        if pace := _pace(rate, complain):
+            known[name] = replace(known.get(name) or replace(known[DEFAULT], name=name, domains=()), pace=pace)
+    return Providers.of(known.values())
+
+
+def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
+    changed = base
+    for key, given in _mapping(table, base.name, complain).items():
+        match key:
+            case "rate":
+                if pace := _pace(given, complain):
+                    changed = replace(changed, pace=pace)
+            case "connections":
+                changed = replace(changed, connections=_number(key, given, CONNECTIONS, complain) or 1)
+            case "messages_per_connection":
+                changed = replace(changed, messages_per_connection=_number(key, given, MESSAGES, complain) or 1)
+            case "domains":
+                if isinstance(given.value, list) and all(isinstance(item.value, str) for item in given.value):
+                    domains = tuple(str(item.value).strip().lower() for item in given.value)
+                    changed = replace(changed, domains=(*changed.domains, *domains))
+                else:
+                    complain(given.place, "domains must be a list: [example.org, example.net]")
+            case _:
+                complain(
+                    given.place,
+                    f"{key!r} is no setting of a provider: there are rate, connections, "
+                    "messages_per_connection and domains",
+                )
+    return changed
+
+
+def _mapping(given: Given, what: str, complain: Complain) -> Mapping[str, Given]:
+    if isinstance(given.value, dict):
+        return given.value
+    complain(given.place, f"{what} must be keys and values, such as {{rate: 500/h, connections: 3}}")
+    return {}
+
+
+def _number(key: str, given: Given, allowed: range, complain: Complain) -> int | None:
+    if isinstance(given.value, int) and not isinstance(given.value, bool) and given.value in allowed:
+        return given.value
+    complain(given.place, f"{key} must be a number from {allowed[0]} to {allowed[-1]}")
+    return None
+
+
+def _pace(given: Given, complain: Complain) -> Pace | None:
+    try:
+        return parse_pace(str(given.value))
+    except ValueError as error:
+        complain(given.place, str(error))
+        return None

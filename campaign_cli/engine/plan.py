@@ -1,0 +1,129 @@
+"""The dry run: what a run would do, worked out by the same code on a copy, touching neither network nor state."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from campaign_cli.config.settings import Settings
+from campaign_cli.content.preview import Preview, preview
+from campaign_cli.engine.campaign import compose, enrol, read_shared
+from campaign_cli.engine.preparation import Prepared
+from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.shared import SharedState
+from campaign_cli.model.errors import ComposeError
+from campaign_cli.policy.limits import expected_duration, left
+from campaign_cli.policy.providers import Providers
+
+SAMPLES = 2
+"""Messages shown as they would be sent: one to read, one to see what changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The recipients of one provider. `left_now` is None without a limit; `seconds` is how long its limit makes it."""
+
+    provider: str
+    recipients: int
+    rate: str
+    left_now: int | None
+    connections: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. `states` counts the rows of the list by state: their sum is the number of rows."""
+
+    name: str
+    source: str
+    template: str
+    report: str
+    states: dict[str, int]
+    withdrawn: int
+    groups: tuple[Group, ...]
+    samples: tuple[Preview | str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in the list."""
+        return sum(self.states.values())
+
+    @property
+    def recipients(self) -> int:
+        """How many would be sent to."""
+        return sum(group.recipients for group in self.groups)
+
+    @property
+    def seconds(self) -> float:
+        """How long the limits make it: the slowest group, for all run at once."""
+        return max((group.seconds for group in self.groups), default=0.0)
+
+
+def make_plan(settings: Settings, prepared: Prepared) -> Plan:
+    """The plan of a run that would start now. The list is enrolled in a copy of the ledger, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
+        shared = read_shared(prepared.folder) or SharedState.open(Path(temporary, "shared.db"))
+        try:
+            ledger = _enrolled_copy(Path(temporary, "ledger.db"), settings, prepared, shared)
+            try:
+                return Plan(
+                    name=prepared.name,
+                    source=prepared.contacts.source,
+                    template=str(prepared.template.path),
+                    report=str(prepared.report),
+                    states=ledger.states(),
+                    withdrawn=ledger.withdrawn(),
+                    groups=_groups(ledger, shared, settings.providers, settings.limit),
+                    samples=_samples(ledger, prepared),
+                )
+            finally:
+                ledger.close()
+        finally:
+            shared.close()
+
+
+def _enrolled_copy(path: Path, settings: Settings, prepared: Prepared, shared: SharedState) -> Ledger:
+    existing = prepared.folder.ledger(prepared.name)
+    if existing.exists():
+        original = Ledger.read(existing)
+        original.copy_to(path)
+        original.close()
+    ledger = Ledger.open(path, name=prepared.name, shared=shared, now=time.time())
+    ledger.recover()
+    enrol(ledger, settings, prepared)
+    if settings.resend_uncertain:
+        ledger.resend_uncertain()
+    return ledger
+
+
+def _groups(ledger: Ledger, shared: SharedState, providers: Providers, limit: int | None) -> tuple[Group, ...]:
+    groups = []
+    for work in ledger.work():
+        provider = providers.get(work.provider)
+        count = min(work.count, limit) if limit else work.count
+        charges, now = shared.charges(work.provider, provider.pace), shared.now()
+        groups.append(
+            Group(
+                provider=work.provider,
+                recipients=work.count,
+                rate=provider.pace.text,
+                left_now=left(provider.pace, charges, now),
+                connections=min(provider.connections, work.count),
+                seconds=expected_duration(provider.pace, charges, count, now),
+            )
+        )
+    return tuple(groups)
+
+
+def _samples(ledger: Ledger, prepared: Prepared) -> tuple[Preview | str, ...]:
+    """The first messages; for one that cannot be made, why."""
+    samples: list[Preview | str] = []
+    for recipient in ledger.samples(SAMPLES):
+        try:
+            samples.append(preview(compose(recipient, ledger, prepared.composer, now=time.time())))
+        except ComposeError as error:
+            samples.append(f"line {recipient.line}, {recipient.address.email}: {error}")
+    return tuple(samples)

@@ -1,0 +1,166 @@
+"""Where lanes hand mail over: the relays in their order, each left alone for a while when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from campaign_cli.model.errors import NoRouteError
+from campaign_cli.model.relay import Relay
+from campaign_cli.model.reply import Answer, Phase, Reply
+from campaign_cli.transport.connect import Refusal, open_session
+from campaign_cli.transport.session import Session
+
+log = logging.getLogger(__name__)
+
+FIRST_COOLING, LONGEST_COOLING = 1.0, 60.0
+"""Seconds a relay is left alone after its first failure; doubled with each, up to the second."""
+
+NEVER_WORKED, HAD_WORKED = 10.0, 600.0
+"""Seconds without any relay after which the run gives up: soon when none ever worked, for then the configuration is
+wrong; ten minutes when one did, for then it is being restarted."""
+
+CROWDED_WAIT = 5.0
+"""Seconds before asking again for one more session of a relay that works but takes no more at the moment."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """A relay and how it has been lately. Times are monotonic seconds."""
+
+    relay: Relay
+    failures: int = 0
+    cooling_until: float = 0.0
+    given_up: str = ""
+    trouble: str = ""
+    delivered: bool = False
+    sessions: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Routes:
+    """Opens sessions for lanes, at most `max_sessions` at once, and keeps those that a finished lane gives back."""
+
+    def __init__(self, relays: Sequence[Relay], password: str | None, *, max_sessions: int) -> None:
+        self._ways = {relay.name: _Way(relay) for relay in relays}
+        self._password = password
+        self._max_sessions = max_sessions
+        self._open = 0
+        self._idle: deque[Session] = deque()
+        self._changed = asyncio.Condition()
+        self._worked = False
+        self._down_since: float | None = None
+
+    async def open(self) -> Session:
+        """A session that can carry a transaction. Waits while none may be had; raises NoRouteError when none will."""
+        async with self._changed:
+            while True:
+                while self._idle:
+                    session = self._idle.popleft()
+                    if session.usable:
+                        return session
+                    self._ended(session)
+                if self._open < self._max_sessions:
+                    self._open += 1
+                    break
+                await self._changed.wait()
+        try:
+            session = await self._connect()
+        except BaseException:
+            self._open -= 1
+            raise
+        self._ways[session.route].sessions += 1
+        return session
+
+    async def give_back(self, session: Session) -> None:
+        """A lane has no more use for `session`; another may have."""
+        async with self._changed:
+            if session.usable:
+                self._idle.append(session)
+            else:
+                self._ended(session)
+            self._changed.notify()
+
+    async def close(self, session: Session) -> None:
+        """End `session`."""
+        await session.close()
+        async with self._changed:
+            self._ended(session)
+            self._changed.notify()
+
+    async def close_idle(self) -> None:
+        """End the sessions that were given back."""
+        while self._idle:
+            await self.close(self._idle.popleft())
+
+    def _ended(self, session: Session) -> None:
+        session.abort()
+        self._open -= 1
+        self._ways[session.route].sessions -= 1
+
+    def delivered(self, route: str) -> None:
+        """A message was taken by `route`: what it refuses from now on is not its configuration."""
+        self._ways[route].delivered = True
+
+    def refused(self, route: str, phase: Phase, answer: Answer) -> bool:
+        """`route` refused us, not a recipient. Whether that is believed, and the route given up for this run."""
+        way = self._ways[route]
+        if way.delivered:
+            return False
+        way.given_up = f"refused {'the sender' if phase is Phase.MAIL else 'to relay'}: {answer}"
+        log.warning("relay %s %s", route, way.given_up)
+        return True
+
+    async def _connect(self) -> Session:
+        while True:
+            for way in self._ways.values():
+                if way.given_up or way.cooling_until > time.monotonic():
+                    continue
+                async with _one_at_a_time(way):
+                    if way.given_up or way.cooling_until > time.monotonic():
+                        continue
+                    opened = await open_session(way.relay, self._password)
+                    if isinstance(opened, Session):
+                        if way.failures:
+                            log.warning("relay %s works again", way.relay.name)
+                        way.failures, self._worked, self._down_since = 0, True, None
+                        return opened
+                    self._failed(way, opened)
+            await asyncio.sleep(self._until_next_try())
+
+    def _failed(self, way: _Way, refusal: Refusal) -> None:
+        way.trouble = str(refusal)
+        if way.sessions and isinstance(refusal.answer, Reply) and refusal.answer.code // 100 == 4:
+            way.cooling_until = time.monotonic() + CROWDED_WAIT
+            log.info("relay %s takes no more than %d sessions now: %s", way.relay.name, way.sessions, way.trouble)
+            return
+        if refusal.lasting:
+            way.given_up = way.trouble
+        cooling = min(FIRST_COOLING * 2**way.failures, LONGEST_COOLING)
+        way.failures += 1
+        way.cooling_until = time.monotonic() + cooling
+        log.warning("relay %s: %s", way.relay.name, way.trouble)
+
+    def _until_next_try(self) -> float:
+        """Seconds until a relay may be tried again; raises NoRouteError when it is time to give up."""
+        now = time.monotonic()
+        hopeful = [way for way in self._ways.values() if not way.given_up]
+        if not any(way.sessions for way in self._ways.values()):
+            self._down_since = self._down_since or now
+            patience = HAD_WORKED if self._worked else NEVER_WORKED
+            if not hopeful or now - self._down_since > patience:
+                raise NoRouteError(
+                    "\n".join(f"relay {way.relay.name}: {way.given_up or way.trouble}" for way in self._ways.values())
+                )
+        if not hopeful:
+            return CROWDED_WAIT
+        return max(min(way.cooling_until for way in hopeful) - now, 0.01)
+
+
+def _one_at_a_time(way: _Way) -> asyncio.Lock:
+    """A relay that has not shown that it works is tried by one lane at a time; then by all at once."""
+    return way.lock if way.failures or not way.sessions else asyncio.Lock()

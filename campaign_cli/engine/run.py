@@ -1,0 +1,216 @@
+"""The run: one process working on an open campaign until nothing is left to do, or until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from campaign_cli.config.settings import Settings
+from campaign_cli.engine.budgets import Budgets
+from campaign_cli.engine.campaign import OpenCampaign
+from campaign_cli.engine.lane import Allotment, Lane, Rooms
+from campaign_cli.engine.preparation import Prepared, relay_password
+from campaign_cli.engine.progress import LaneProgress, Progress
+from campaign_cli.engine.routes import Routes
+from campaign_cli.ledger.committer import Committer
+from campaign_cli.ledger.ledger import Work
+from campaign_cli.model.duration import format_duration
+from campaign_cli.model.errors import CampaignError, ExitCode
+from campaign_cli.model.lifecycle import UNFINISHED, State
+from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.policy.limits import expected_duration
+from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.report.csv import write_report
+
+log = logging.getLogger(__name__)
+
+SANDBOX_RETRY = RetrySchedule(base=1.0, factor=2.0, longest=4.0, lifetime=12.0)
+"""Seconds: in the sandbox nobody wants to wait, and the server there takes no offence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended. `states` counts the rows of the list by state: their sum is the number of rows."""
+
+    name: str
+    exit_code: ExitCode
+    states: dict[str, int]
+    attempts: int
+    seconds: float
+    report: str
+    stopped: str
+    next_due: float | None
+
+    @property
+    def rows(self) -> int:
+        """Rows in the list."""
+        return sum(self.states.values())
+
+    @property
+    def remaining(self) -> int:
+        """Recipients that have no final result yet."""
+        return sum(self.states.get(state, 0) for state in UNFINISHED)
+
+
+class Run:
+    """Drains every lane of an open campaign and writes the report.
+
+    `progress` may be read at any time; `tell` is given the few lines that a person should see.
+    """
+
+    def __init__(
+        self, settings: Settings, prepared: Prepared, campaign: OpenCampaign, *, tell: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._prepared = prepared
+        self._campaign = campaign
+        self._tell = tell
+        self._password = relay_password(settings)
+        self._work = campaign.ledger.work()
+        self._lanes: list[Lane] = []
+        self._error: CampaignError | None = None
+        self._stopped = ""
+        self._signals = 0
+        self.progress = self._expected_progress()
+
+    def execute(self) -> Summary:
+        """Send until nothing is left to do, then write the report; then raise the CampaignError that stopped it, if any."""
+        started = time.monotonic()
+        if self._work:
+            asyncio.run(self._send())
+        ledger = self._campaign.ledger
+        ledger.recover()
+        write_report(self._prepared.report, ledger.results())
+        if self._error:
+            raise self._error
+        states = ledger.states()
+        left = ledger.work()
+        return Summary(
+            name=self._prepared.name,
+            exit_code=self._exit_code(states),
+            states=states,
+            attempts=sum(lane.attempts for lane in self.progress.lanes),
+            seconds=time.monotonic() - started,
+            report=str(self._prepared.report),
+            stopped=self._stopped,
+            next_due=min((work.due_at for work in left), default=None),
+        )
+
+    def _exit_code(self, states: dict[str, int]) -> ExitCode:
+        if self._signals:
+            return ExitCode.INTERRUPTED
+        if any(states.get(state) for state in UNFINISHED):
+            return ExitCode.REMAINING
+        if states.get(State.FAILED) or states.get(State.UNCERTAIN):
+            return ExitCode.INCOMPLETE
+        return ExitCode.DONE
+
+    def _expected_progress(self) -> Progress:
+        now = time.time()
+        progress = Progress(started_at=now, expected_end=now)
+        for work in self._work:
+            pace = self._settings.providers.get(work.provider).pace
+            charges = self._campaign.shared.charges(work.provider, pace)
+            seconds = expected_duration(pace, charges, work.count, self._campaign.shared.now())
+            progress.expected_end = max(progress.expected_end, now + seconds)
+            progress.lanes.append(LaneProgress(work.provider, work.count, pace.text))
+        return progress
+
+    # ---- while it sends ----
+
+    async def _send(self) -> None:
+        committer = Committer(self._campaign.ledger)
+        deadline = self._stop_after(self._settings.max_runtime)
+        self._listen_for_signals()
+        try:
+            async with self._relays() as relays:
+                routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
+                rooms = self._rooms(committer, routes)
+                lanes = {work.provider: self._lane(work, rooms) for work in self._work}
+                self._lanes = list(lanes.values())
+                async with asyncio.TaskGroup() as group:
+                    for lane in self._lanes:
+                        group.create_task(lane.drain())
+                await routes.close_idle()
+        finally:
+            committer.flush()
+            if deadline:
+                deadline.cancel()
+
+    def _rooms(self, committer: Committer, routes: Routes) -> Rooms:
+        sandbox = self._prepared.sandbox is not None
+        return Rooms(
+            ledger=self._campaign.ledger,
+            committer=committer,
+            budgets=Budgets(self._campaign.shared),
+            routes=routes,
+            composer=self._prepared.composer,
+            envelope_sender=self._prepared.envelope_sender,
+            retry=SANDBOX_RETRY if sandbox else self._settings.retry,
+            patience=self._settings.patience,
+            allotment=Allotment(self._settings.limit),
+            halt=self._halt,
+        )
+
+    def _lane(self, work: Work, rooms: Rooms) -> Lane:
+        progress = next(lane for lane in self.progress.lanes if lane.provider == work.provider)
+        return Lane(self._settings.providers.get(work.provider), rooms, progress)
+
+    @asynccontextmanager
+    async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
+        if self._prepared.sandbox is None:
+            yield self._settings.relays
+            return
+        from campaign_cli.transport.sandbox import Sandbox
+
+        async with Sandbox(self._prepared.sandbox) as sandbox:
+            yield (Relay(sandbox.host, sandbox.port, Tls.OFF),)
+
+    # ---- stopping ----
+
+    def _stop_after(self, seconds: float | None) -> asyncio.TimerHandle | None:
+        if seconds is None:
+            return None
+        why = f"its {format_duration(seconds)} are over"
+        return asyncio.get_running_loop().call_later(seconds, self._stop, why)
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            self._stop(f"{number.name} received")
+            return
+        self._tell("stopping at once: what is in flight is uncertain")
+        for lane in self._lanes:
+            lane.abandon()
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(each)
+
+    def _halt(self, error: CampaignError) -> None:
+        """A lane met an error that stops the run."""
+        if self._error is None:
+            self._error = error
+            self._stop("")
+
+    def _stop(self, why: str) -> None:
+        """Start nothing new; wait for what has been handed over."""
+        if not self._stopped:
+            self._stopped = why
+        for lane in self._lanes:
+            lane.stop()
+        awaiting = sum(lane.awaiting for lane in self._lanes)
+        if why:
+            what = (
+                f"waiting for {awaiting} replies; again to stop at once" if awaiting else "giving back what was claimed"
+            )
+            self._tell(f"stopping: {why}; {what}")
+            self.progress.stopping = why
