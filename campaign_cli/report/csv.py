@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,8 +18,10 @@ from campaign_cli.model.result import Result
 
 COLUMNS = tuple(field.name for field in fields(Result))
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection")."""
+FORMULA_STARTS = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection"); tab and CR do not get this far."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def write_report(path: Path, results: Iterable[Result]) -> int:
@@ -58,10 +61,10 @@ def write_rows(file: TextIO, results: Iterable[Result]) -> int:
 
 
 def cell(value: str | float | None, column: str) -> str:
-    """A value as it stands in the report; what a spreadsheet would run as a formula gets a leading apostrophe."""
+    """A value as it stands in the report: on one line, and with a leading apostrophe where it would be a formula."""
     if value is None:
         return ""
     if column.endswith("_at"):
         return datetime.fromtimestamp(float(value), UTC).isoformat(timespec="seconds")
-    text = str(value)
+    text = _CONTROL.sub(" ", str(value)).strip()
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,0 +1,33 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign_cli.model.lifecycle import FINAL, RECOVERY, TRANSITIONS, UNFINISHED, State, may_follow
+
+HANDED_OVER = {State.DELIVERED, State.BOUNCED, State.EXPIRED}
+
+
+def test_every_state_has_its_line_in_the_table() -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert set(State) == FINAL | UNFINISHED
+
+
+def test_what_was_delivered_bounced_or_expired_stays_so() -> None:
+    assert all(TRANSITIONS[state] == frozenset() for state in HANDED_OVER)
+
+
+def test_recovery_makes_what_was_in_flight_uncertain_and_gives_the_rest_back() -> None:
+    assert RECOVERY == {State.CLAIMED: State.PENDING, State.SUBMITTING: State.UNCERTAIN}
+
+
+@given(st.lists(st.sampled_from(State), max_size=40))
+def test_no_way_through_the_table_delivers_without_a_mark_or_leaves_a_delivery(wishes: list[State]) -> None:
+    way = [State.PENDING]
+    for wish in wishes:
+        if may_follow(way[-1], wish):
+            way.append(wish)
+    for before, after in zip(way, way[1:], strict=False):
+        assert before not in HANDED_OVER
+        if after in HANDED_OVER | {State.UNCERTAIN}:
+            assert before is State.SUBMITTING or (before, after) == (State.DEFERRED, State.EXPIRED)
+        if after is State.SUBMITTING:
+            assert before is State.CLAIMED
