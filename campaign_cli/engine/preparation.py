@@ -51,7 +51,9 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
     except CampaignError as error:
         problems.append(error)
     try:
-        template = load_template(settings.template, subject=settings.subject)
+        template = load_template(
+            settings.template, subject=settings.subject, list_unsubscribe=settings.list_unsubscribe
+        )
     except CampaignError as error:
         problems.append(error)
     if contacts and template:
@@ -74,9 +76,7 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         raise _joined(problems)
     name = campaign_name(settings.name or f"{_stem(source)}-{settings.template.stem}", now)
     sandbox = Path(f"{name}-sandbox") if settings.sandbox else None
-    composer = Composer(
-        template, sender, reply_to=reply_to or settings.reply_to, list_unsubscribe=settings.list_unsubscribe
-    )
+    composer = Composer(template, sender, reply_to=settings.reply_to or reply_to)
     return Prepared(
         name=name,
         folder=StateFolder(sandbox / "state" if sandbox else settings.state or default_root()),

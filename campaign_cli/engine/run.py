@@ -79,7 +79,7 @@ class Run:
         self.progress = self._expected_progress()
 
     def execute(self) -> Summary:
-        """Send until nothing is left to do, then write the report; then raise the CampaignError that stopped it, if any."""
+        """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything."""
         started = time.monotonic()
         if self._work:
             asyncio.run(self._send())

@@ -1,0 +1,212 @@
+"""The formats of a list: CSV, TSV, JSON lines and spreadsheets, all as records under named columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from campaign_cli.audience.columns import check_header, is_address_column
+from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.model.errors import ListError
+
+DELIMITERS = (",", ";", "\t", "|")
+
+LONGEST_CELL = 1_000_000
+"""Characters in a cell: a longer one is a quote that was never closed."""
+
+OBJECTS_LOOKED_AT = 1000
+"""JSON objects at the head of a list whose keys are its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row by its columns, and the line on which it begins; or what is wrong with it."""
+
+    line: int
+    cells: Mapping[str, str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess."""
+
+    columns: tuple[str, ...]
+    header_line: int
+    records: Callable[[], Iterator[Record]]
+    guessed: str = ""
+
+
+def open_table(path: Path, source: str) -> Table:
+    """The table in `path`, by its suffix, else by its first bytes. `source` is what messages call it.
+
+    Raises ListError, with file and line.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+        if not head.strip():
+            raise ListError(f"{source}: is empty: its first line must name the columns, such as: email,name")
+        match path.suffix.lower():
+            case ".tsv" | ".tab":
+                return _delimited(path, source, "\t")
+            case ".jsonl" | ".ndjson" | ".json":
+                return _json_lines(path, source)
+            case ".xlsx" | ".xlsm" | ".xlsb" | ".xls" | ".ods":
+                return _spreadsheet(path, source)
+        if head.startswith(b"PK\x03\x04"):
+            return _spreadsheet(path, source)
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return _json_lines(path, source)
+        return _delimited(path, source, None)
+    except FileNotFoundError:
+        raise ListError(f"{source}: there is no such list") from None
+    except OSError as error:
+        raise ListError(f"{source}: cannot be read: {error.strerror}") from None
+
+
+# ---- CSV and TSV ----
+
+
+def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
+    encoding, guess = encoding_of(path)
+    csv.field_size_limit(LONGEST_CELL)
+    delimiter = delimiter or _sniffed(path, source, encoding)
+    rows = _csv_rows(path, source, encoding, delimiter)
+    line, header, problem = next(rows)
+    if problem:
+        raise ListError(f"{source}:{line}: this line cannot be a header: {problem}")
+    columns = check_header(f"{source}:{line}", header)
+
+    def records() -> Iterator[Record]:
+        rows = _csv_rows(path, source, encoding, delimiter)
+        next(rows)
+        for line, cells, problem in rows:
+            if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+                problem = f"it has {len(cells)} cells and the header has {len(columns)}"
+            padded = cells + [""] * (len(columns) - len(cells))
+            yield Record(line, {column: cell for column, cell in zip(columns, padded, strict=False) if column}, problem)
+
+    return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
+
+
+def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """Each row that is not blank, with the line it begins on and what is wrong with it."""
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                # What stands after a quote that never closes is part of its cell: no row from here on can be believed.
+                if "unexpected end" in str(error) or "field larger" in str(error):
+                    raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
+                yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
+                continue
+            if any(cell.strip() for cell in cells):
+                yield line, cells, ""
+
+
+def _sniffed(path: Path, source: str, encoding: str) -> str:
+    """The delimiter with which the first row makes the best header."""
+
+    def worth(delimiter: str) -> tuple[bool, int]:
+        _, cells, _ = next(_csv_rows(path, source, encoding, delimiter), (1, [], ""))
+        return any(map(is_address_column, cells)), len(cells)
+
+    return max(DELIMITERS, key=worth)
+
+
+# ---- JSON lines ----
+
+
+def _json_lines(path: Path, source: str) -> Table:
+    encoding, guess = encoding_of(path)
+
+    def records() -> Iterator[Record]:
+        with path.open(encoding=encoding, newline="\n") as file:
+            for line, text in enumerate(file, 1):
+                if not text.strip():
+                    continue
+                try:
+                    row = json.loads(text)
+                except (ValueError, RecursionError):
+                    yield Record(line, {}, "it is not JSON")
+                    continue
+                if isinstance(row, dict):
+                    yield Record(line, {key.strip(): _text(value) for key, value in row.items()})
+                else:
+                    yield Record(line, {}, 'it is not a JSON object, such as {"email": "ann@example.org"}')
+
+    columns: dict[str, None] = {}
+    first_line = 1
+    for number, record in enumerate(records()):
+        if number == OBJECTS_LOOKED_AT:
+            break
+        if record.cells and not columns:
+            first_line = record.line
+        columns |= dict.fromkeys(filter(None, record.cells))
+    if not columns:
+        raise ListError(
+            f'{source}:1: this is not JSON lines: write one object a line, such as {{"email": "ann@example.org"}}'
+        )
+    return Table(tuple(columns), first_line, records, encoding if guess else "")
+
+
+# ---- spreadsheets ----
+
+
+def _spreadsheet(path: Path, source: str) -> Table:
+    """The first sheet. The library reads a sheet whole: a list of millions is better kept as CSV."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    def rows() -> Iterator[tuple[int, list[Any]]]:
+        try:
+            with CalamineWorkbook.from_path(str(path)) as workbook:
+                sheet = workbook.get_sheet_by_index(0)
+                first = (sheet.start or (0, 0))[0]
+                for line, cells in enumerate(sheet.iter_rows(), first + 1):
+                    if any(_text(cell).strip() for cell in cells):
+                        yield line, cells
+        except (CalamineError, ValueError) as error:
+            raise ListError(f"{source}: cannot be read as a spreadsheet: {error}") from None
+
+    line, header = next(rows(), (1, []))
+    columns = check_header(f"{source}:{line}", [_text(cell) for cell in header])
+
+    def records() -> Iterator[Record]:
+        body = rows()
+        next(body)
+        for line, cells in body:
+            yield Record(line, {column: _text(cell) for column, cell in zip(columns, cells, strict=False) if column})
+
+    return Table(tuple(filter(None, columns)), line, records)
+
+
+def _text(value: Any) -> str:
+    """A JSON or spreadsheet value as a template puts it out: whole numbers without a point, dates as ISO 8601."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case int() | float():
+            return str(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)

@@ -1,0 +1,106 @@
+"""A recipient's message: RFC 5322 bytes that depend on nothing but template, sender, fields, Message-ID and date."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import encodebytes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from hashlib import blake2b
+
+from campaign_cli.content.headers import LONGEST_LINE, check_block, mailbox_field, text_field
+from campaign_cli.content.plaintext import plaintext
+from campaign_cli.content.template import Template
+from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.envelope import Message
+
+NAME_FIELDS = ("name", "full_name", "fullname", "display_name")
+"""Columns that hold a contact's whole name, the first that is there and not empty."""
+
+FIRST_NAME_FIELDS = ("first_name", "firstname", "given_name")
+LAST_NAME_FIELDS = ("last_name", "lastname", "surname", "family_name")
+
+_BARE = re.compile(r"[\t\n\x20-\x7e]*")
+_LINE_END = re.compile(r"\r\n?|\u2028|\u2029")
+
+
+class Composer:
+    """Makes the messages of one campaign."""
+
+    def __init__(self, template: Template, sender: Mailbox, *, reply_to: Mailbox | None = None) -> None:
+        self._template = template
+        self._from = mailbox_field("From", sender)
+        self._reply_to = mailbox_field("Reply-To", reply_to) if reply_to else None
+        self.domain = sender.address.domain
+        """What the campaign's Message-IDs end in."""
+
+    def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
+        """The message for one contact. `message_id` has its angle brackets, `date` is UTC seconds.
+
+        The same arguments give the same bytes. Lines end in CRLF and have at most 998 octets. Raises ComposeError.
+        """
+        rendered = self._template.render(fields)
+        header = {
+            "From": self._from,
+            "To": mailbox_field("To", Mailbox(display_name(fields), address)),
+            "Subject": text_field("Subject", rendered.subject),
+            "Date": text_field("Date", format_datetime(datetime.fromtimestamp(int(date), UTC))),
+            "Message-ID": text_field("Message-ID", message_id),
+        }
+        if self._reply_to:
+            header["Reply-To"] = self._reply_to
+        header |= {name: text_field(name, value) for name, value in rendered.headers}
+        header["MIME-Version"] = b"MIME-Version: 1.0\r\n"
+        html = rendered.html
+        text = rendered.text if rendered.text is not None else plaintext(html or "")
+        part_header, body = _part("plain", text)
+        if html is not None:
+            part_header, body = _alternatives(message_id, _part("plain", text), _part("html", html))
+        block = b"".join(header.values()) + part_header
+        names = [*header, "Content-Type"] + ([] if html is not None else ["Content-Transfer-Encoding"])
+        check_block(block, names)
+        return Message(message_id, block + b"\r\n" + body)
+
+
+def display_name(fields: Mapping[str, str]) -> str:
+    """The contact's name, by the columns that usually hold it; "" when there is none."""
+    for key in NAME_FIELDS:
+        if name := fields.get(key, "").strip():
+            return name
+    first = next((fields[key] for key in FIRST_NAME_FIELDS if fields.get(key)), "")
+    last = next((fields[key] for key in LAST_NAME_FIELDS if fields.get(key)), "")
+    return f"{first.strip()} {last.strip()}".strip()
+
+
+def _part(subtype: str, content: str) -> tuple[bytes, bytes]:
+    """The header and the body of a text part, in the transfer encoding that suits it best (RFC 2045 6)."""
+    content = _LINE_END.sub("\n", content)
+    if not content.endswith("\n"):
+        content += "\n"
+    encoding, body = _encoded(content)
+    header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    return header.encode(), body
+
+
+def _encoded(content: str) -> tuple[str, bytes]:
+    if _BARE.fullmatch(content) and max(map(len, content.split("\n"))) <= LONGEST_LINE:
+        return "7bit", content.replace("\n", "\r\n").encode()
+    octets = content.encode()
+    quoted = binascii.b2a_qp(octets, istext=True)
+    # Base64 has a third more; quoted-printable stays readable, and is shorter for most languages in Latin script.
+    if len(quoted) > len(octets) * 4 / 3:
+        return "base64", encodebytes(octets.replace(b"\n", b"\r\n")).replace(b"\n", b"\r\n")
+    return "quoted-printable", quoted.replace(b"\n", b"\r\n")
+
+
+def _alternatives(message_id: str, *parts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """multipart/alternative, the best last (RFC 2046 5.1.4)."""
+    # Made from the Message-ID, which the ledger draws with a secret: no field can have it in its text.
+    boundary = b"=_" + blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
+    sections = b"".join(b"--" + boundary + b"\r\n" + header + b"\r\n" + body + b"\r\n" for header, body in parts)
+    return (
+        b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n',
+        sections + b"--" + boundary + b"--\r\n",
+    )

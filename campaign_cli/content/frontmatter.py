@@ -1,0 +1,76 @@
+"""The YAML block at the head of a template, and where each of its values stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from campaign_cli.model.errors import TemplateError
+
+_BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of the front matter and its line in the file, counted from 1."""
+
+    key: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A template's file, taken apart. `body_line` is the line on which the body begins."""
+
+    entries: tuple[Entry, ...]
+    body: str
+    body_line: int
+
+
+def split(path: Path, source: str) -> Split:
+    """The front matter's entries and the body; no entries when the file does not begin with a line `---`.
+
+    Raises TemplateError, with file and line, for a block that is not keys and one-line values.
+    """
+    found = _BLOCK.match(source)
+    if found is None:
+        if re.match(r"---[ \t]*\n", source):
+            raise TemplateError(f"{path}:1: the front matter does not end: close it with a line ---")
+        return Split((), source, 1)
+    return Split(_entries(path, found[1]), source[found.end() :], source.count("\n", 0, found.end()) + 1)
+
+
+def _entries(path: Path, block: str) -> tuple[Entry, ...]:
+    try:
+        root = yaml.compose(block, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1
+        raise TemplateError(f"{path}:{line}: the front matter is not YAML; {_hint(block, line)}") from None
+    if root is None:
+        return ()
+    if not isinstance(root, yaml.MappingNode):
+        raise TemplateError(f"{path}:2: the front matter is not keys and values, such as 'subject: Hello'")
+    entries: dict[str, Entry] = {}
+    for key_node, value_node in root.value:
+        line = key_node.start_mark.line + 2
+        key = str(key_node.value)
+        if not isinstance(value_node, yaml.ScalarNode):
+            raise TemplateError(f"{path}:{line}: {key} must be one text; {_hint(block, line)}")
+        if key in entries:
+            raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {entries[key].line}")
+        text = "" if value_node.tag == "tag:yaml.org,2002:null" else " ".join(value_node.value.split())
+        entries[key] = Entry(key, text, line)
+    return tuple(entries.values())
+
+
+def _hint(block: str, line: int) -> str:
+    lines = block.split("\n")
+    written = lines[line - 2] if 0 <= line - 2 < len(lines) else ""
+    if re.search(r":\s*[{\[]", written):
+        return "a value that begins with { or [ must stand in quotes"
+    return "write lines such as 'subject: Hello', and put a value with a colon in it in quotes"

@@ -1,0 +1,106 @@
+"""Header fields as they go on the wire (RFC 5322 2.2, RFC 2047), and the check that nothing slipped in among them."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+
+from campaign_cli.model.address import Mailbox
+from campaign_cli.model.errors import ComposeError
+
+LINE = 76
+"""Characters in a folded line: RFC 5322 2.1.1 asks for 78, RFC 2047 2 for 76 where a word is encoded."""
+
+LONGEST_LINE = 998
+"""Characters in any line, without its CRLF (RFC 5322 2.1.1)."""
+
+ENCODED_OCTETS = 39
+"""Octets in an encoded word: in base64, with `=?utf-8?b?` and `?=` around them, they stay under its 75 characters,
+and a line with `Subject: ` before it under its 76."""
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_PLAIN = re.compile(r"[\x20-\x7e\t]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_FIELD = re.compile(rb"([!-9;-~]+): ")
+
+
+def text_field(name: str, value: str) -> bytes:
+    """`name: value`, unstructured, folded, and encoded where ASCII cannot say it.
+
+    What looks like an encoded word is encoded itself, so that it arrives as it was written and never as what
+    decoding it would give. Raises ComposeError for a value with a control character in it.
+    """
+    _refuse_control(name, value)
+    if _PLAIN.fullmatch(value) and "=?" not in value and (folded := _folded(name, value.split(" "))):
+        return folded
+    return _joined(name, encoded_words(value))
+
+
+def mailbox_field(name: str, mailbox: Mailbox) -> bytes:
+    """`name: "Display Name" <address>` (RFC 5322 3.4); without a name, the address alone. Raises ComposeError."""
+    _refuse_control(name, mailbox.name)
+    address = f"<{mailbox.address.email}>"
+    return _joined(name, [*_phrase(mailbox.name), address] if mailbox.name else [mailbox.address.email])
+
+
+def _phrase(name: str) -> list[str]:
+    if not _PLAIN.fullmatch(name) or "=?" in name or len(name) > LONGEST_LINE // 2:
+        return encoded_words(name)
+    if _ATOMS.fullmatch(name):
+        return name.split(" ")
+    return ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
+
+
+def encoded_words(value: str) -> list[str]:
+    """`value` as encoded words (RFC 2047 5), each with whole characters in it."""
+    words, octets = [], b""
+    for character in value:
+        more = character.encode()
+        if len(octets) + len(more) > ENCODED_OCTETS:
+            words.append(octets)
+            octets = b""
+        octets += more
+    words.append(octets)
+    return [f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words]
+
+
+def _folded(name: str, words: Sequence[str]) -> bytes | None:
+    """The words, folded between them; None when one of them fits no line."""
+    if any(len(word) > LONGEST_LINE - len(name) - 2 for word in words):
+        return None
+    return _joined(name, words)
+
+
+def _joined(name: str, words: Sequence[str]) -> bytes:
+    lines = [f"{name}: {words[0]}"]
+    for word in words[1:]:
+        # A line of nothing but white space would be taken for the end of the header block.
+        if word and lines[-1].strip() and len(lines[-1]) + 1 + len(word) > LINE:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "\r\n".join(lines).encode() + b"\r\n"
+
+
+def _refuse_control(name: str, value: str) -> None:
+    if found := _FORBIDDEN.search(value):
+        what = "a line break" if found[0] in "\r\n" else "a control character"
+        raise ComposeError(f"the {name} header would have {what} in it; take it out of the list or the template")
+
+
+def check_block(block: bytes, names: Sequence[str]) -> None:
+    """That `block`, the header as it will be sent, has exactly the fields `names`, in that order.
+
+    Looks at the finished bytes, whatever made them: a field's content that became a second field, as in
+    CVE-2024-6923, is found here. Raises ComposeError.
+    """
+    lines = block.split(b"\r\n")
+    found = []
+    for line in lines[:-1]:
+        if b"\n" in line or b"\r" in line or b"\0" in line or len(line) > LONGEST_LINE or not line.strip():
+            raise ComposeError("the message's header would be broken: it has a line that cannot be there")
+        if line[:1] not in b" \t":
+            field = _FIELD.match(line)
+            found.append(field[1].decode().lower() if field else "")
+    if lines[-1] or found != [name.lower() for name in names]:
+        raise ComposeError("the message's header would have a field that is not its own; look at the row's fields")

@@ -1,0 +1,67 @@
+"""Where a template's text comes from: its own file, and the files beside it that it includes or extends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.loaders import split_template_path
+from jinja2.meta import find_referenced_templates
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from campaign_cli.content.frontmatter import Split
+
+
+class Sources:
+    """Gives Jinja2 the template and what lies in its folder, and nothing from outside of it."""
+
+    def __init__(self, path: Path, parts: Split) -> None:
+        self._path = path
+        self._folder = path.parent.resolve()
+        # A comment as long as the front matter: so every line keeps the number that it has in the file.
+        self._body = "{#" + "\n" * (parts.body_line - 1) + "#}" + parts.body
+
+    def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
+        """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
+        return ImmutableSandboxedEnvironment(
+            loader=jinja2.FunctionLoader(self._load),
+            autoescape=escape,
+            undefined=jinja2.StrictUndefined,
+            finalize=finalize,
+            keep_trailing_newline=True,
+            auto_reload=False,
+        )
+
+    def _load(self, name: str) -> tuple[str, str, None] | None:
+        if name == self._path.name:
+            return self._body, str(self._path), None
+        file = self._folder.joinpath(*split_template_path(name))
+        if not file.resolve().is_relative_to(self._folder) or not file.is_file():
+            return None
+        try:
+            return file.read_text("utf-8"), str(self._path.parent / name), None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def all(self) -> dict[str, str]:
+        """The source of the template and of every file that it names, directly or not, by name."""
+        environment = jinja2.Environment(autoescape=True)
+        found: dict[str, str] = {}
+        names: list[str | None] = [self._path.name]
+        while names:
+            name = names.pop()
+            if name is None or name in found:
+                continue
+            # A file that is not there is an error only if the template comes to it ({% include ... ignore missing %}).
+            if loaded := self._load(name):
+                found[name] = loaded[0]
+                names += find_referenced_templates(environment.parse(loaded[0]))
+        return found
+
+    def explain(self, error: jinja2.TemplateError) -> str:
+        """An error of compiling, with its file and line."""
+        line = getattr(error, "lineno", None)
+        file = getattr(error, "filename", None) or self._path
+        return f"{file}:{line}: {error.message}" if line else f"{file}: {error.message}"

@@ -1,0 +1,212 @@
+"""A template: front matter and a Jinja2 body, checked against a list's columns and rendered for each contact."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+import jinja2
+
+from campaign_cli.content.frontmatter import Entry, Split, split
+from campaign_cli.content.markdown import Markdown
+from campaign_cli.content.sources import Sources
+from campaign_cli.content.variables import undeclared
+from campaign_cli.model.errors import ComposeError, TemplateError
+
+
+class Kind(Enum):
+    """What a template's body is, by its file's suffix."""
+
+    HTML = (".html", ".htm")
+    MARKDOWN = (".md", ".markdown")
+    TEXT = (".txt", ".text")
+
+
+OWN_KEYS = ("subject", "from", "reply_to")
+"""Keys of the front matter that are not headers by their own name."""
+
+MADE_HERE = re.compile(
+    r"from|to|cc|bcc|subject|date|message-id|reply-to|sender|return-path|received|mime-version|content-.*|resent-.*"
+    r"|dkim-signature",
+    re.IGNORECASE,
+)
+"""Headers that a template may not set: they are made for each message, or would send it to others."""
+
+_HEADER_NAME = re.compile(r"[A-Z][A-Za-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One contact's message before it is composed. `html` is None for a plain-text template."""
+
+    subject: str
+    headers: tuple[tuple[str, str], ...]
+    text: str | None
+    html: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A template of one line: the subject, or a header."""
+
+    name: str
+    place: str
+    template: jinja2.Template
+    source: str
+
+
+class Template:
+    """A template that can be rendered. Made by `load_template`."""
+
+    def __init__(self, path: Path, source: str, *, subject: str | None, list_unsubscribe: str | None) -> None:
+        self.path = path
+        self._kind = _kind(path)
+        parts = split(path, source)
+        entries = {entry.key: entry for entry in parts.entries}
+        _check_keys(path, parts)
+        self.sender_text = _fixed(path, entries.get("from"))
+        self.reply_to = _fixed(path, entries.get("reply_to"))
+        self._sources = Sources(path, parts)
+        self._markdown = Markdown()
+        self._lines_environment = self._sources.environment(escape=False)
+        self._subject = self._subject_line(entries.get("subject"), subject)
+        self._headers = self._header_lines(parts, list_unsubscribe)
+        markdown = self._kind is Kind.MARKDOWN
+        self._environment = self._sources.environment(
+            escape=self._kind is not Kind.TEXT, finalize=self._markdown.keep if markdown else None
+        )
+        try:
+            self._body = self._environment.get_template(path.name)
+        except jinja2.TemplateError as error:
+            raise TemplateError(self._sources.explain(error)) from None
+
+    def _subject_line(self, entry: Entry | None, given: str | None) -> _Line:
+        if given is not None:
+            return self._line("Subject", "--subject", given)
+        if entry is None or not entry.text:
+            raise TemplateError(f"{self.path}: no subject: add 'subject: ...' to its front matter, or give --subject")
+        return self._line("Subject", f"{self.path}:{entry.line}", entry.text)
+
+    def _header_lines(self, parts: Split, list_unsubscribe: str | None) -> tuple[_Line, ...]:
+        lines = {
+            entry.key.lower(): self._line(entry.key, f"{self.path}:{entry.line}", entry.text)
+            for entry in parts.entries
+            if entry.key not in OWN_KEYS
+        }
+        if list_unsubscribe is not None:
+            text = list_unsubscribe if "<" in list_unsubscribe else f"<{list_unsubscribe}>"
+            lines["list-unsubscribe"] = self._line("List-Unsubscribe", "list_unsubscribe", text)
+        return tuple(lines.values())
+
+    def _line(self, name: str, place: str, source: str) -> _Line:
+        try:
+            return _Line(name, place, self._lines_environment.from_string(source), source)
+        except jinja2.TemplateError as error:
+            raise TemplateError(f"{place}: {error.message}") from None
+
+    def check(self, columns: Collection[str]) -> None:
+        """That everything the template asks for is a column. Raises TemplateError with all that is not, each with
+        file and line, and the columns there are."""
+        findings = [
+            (line.place, name)
+            for line in (self._subject, *self._headers)
+            for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]
+        ]
+        for file, names in undeclared(self._environment, self._sources.all(), columns).items():
+            findings += [(f"{self.path.parent / file}:{number}", name) for name, number in names]
+        if findings:
+            there = f"the list's columns are: {', '.join(sorted(columns))}"
+            raise TemplateError("\n".join(f"{place}: {_unknown(name, columns)}; {there}" for place, name in findings))
+
+    def render(self, fields: Mapping[str, str]) -> Rendered:
+        """The message for one contact. Raises ComposeError, with the template's line, where its fields do not do."""
+        subject = self._rendered(self._subject, fields)
+        if not subject.strip():
+            raise ComposeError(f"{self._subject.place}: the subject is empty for this row")
+        headers = tuple((line.name, text) for line in self._headers if (text := self._rendered(line, fields)))
+        try:
+            body = self._body.render(fields)
+        except Exception as error:
+            # A template is a program: what its expressions may raise has no end.
+            raise ComposeError(f"{self._place(error.__traceback__)}: {_message(error)}") from None
+        if self._kind is Kind.TEXT:
+            return Rendered(subject, headers, body, None)
+        return Rendered(subject, headers, None, self._markdown.page(body) if self._kind is Kind.MARKDOWN else body)
+
+    def _rendered(self, line: _Line, fields: Mapping[str, str]) -> str:
+        try:
+            return line.template.render(fields).strip(" ")
+        except Exception as error:
+            raise ComposeError(f"{line.place}: {line.name}: {_message(error)}") from None
+
+    def _place(self, traceback: TracebackType | None) -> str:
+        """The innermost line of a template's file that the error passed through."""
+        place = str(self.path)
+        while traceback is not None:
+            file = Path(traceback.tb_frame.f_code.co_filename)
+            if file.parent.is_relative_to(self.path.parent) and file.suffix == self.path.suffix:
+                place = f"{file}:{traceback.tb_lineno}"
+            traceback = traceback.tb_next
+        return place
+
+
+def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: str | None = None) -> Template:
+    """The template in the file `path`. `subject` and `list_unsubscribe` win over what its front matter says.
+
+    Raises TemplateError, with file and line, for anything that would fail for every contact.
+    """
+    try:
+        source = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise TemplateError(f"{path}: there is no such template") from None
+    except UnicodeDecodeError:
+        raise TemplateError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise TemplateError(f"{path}: cannot be read: {error.strerror}") from None
+    return Template(path, source, subject=subject, list_unsubscribe=list_unsubscribe)
+
+
+def _kind(path: Path) -> Kind:
+    for kind in Kind:
+        if path.suffix.lower() in kind.value:
+            return kind
+    raise TemplateError(f"{path}: a template's name ends in .html, .md or .txt")
+
+
+def _check_keys(path: Path, parts: Split) -> None:
+    for entry in parts.entries:
+        if entry.key in OWN_KEYS:
+            continue
+        place = f"{path}:{entry.line}"
+        if near := difflib.get_close_matches(entry.key.lower().replace("-", "_"), OWN_KEYS, n=1, cutoff=0.75):
+            raise TemplateError(f"{place}: {entry.key!r} is not a key of the front matter; did you mean {near[0]!r}?")
+        if MADE_HERE.fullmatch(entry.key):
+            raise TemplateError(f"{place}: {entry.key} is made for each message; take it out")
+        if not _HEADER_NAME.fullmatch(entry.key):
+            raise TemplateError(
+                f"{place}: {entry.key!r} is not a key of the front matter; there are {', '.join(OWN_KEYS)}, and "
+                "headers by their names, such as X-Newsletter"
+            )
+
+
+def _fixed(path: Path, entry: Entry | None) -> str | None:
+    if entry is None:
+        return None
+    if "{{" in entry.text or "{%" in entry.text:
+        raise TemplateError(f"{path}:{entry.line}: {entry.key} is the same in every message; take the {{{{ }}}} out")
+    return entry.text
+
+
+def _unknown(name: str, columns: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, columns, n=1)
+    return f"{name!r} is not a column of the list" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _message(error: Exception) -> str:
+    text = (error.message if isinstance(error, jinja2.TemplateError) else str(error)) or type(error).__name__
+    return " ".join(text.split())

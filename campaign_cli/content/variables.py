@@ -1,0 +1,47 @@
+"""Which variables a template asks for, and on which line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from jinja2 import Environment, nodes
+from jinja2.meta import find_undeclared_variables
+
+GUARDS = ("default", "d")
+"""Filters that give a variable a value when it has none."""
+
+
+def undeclared(
+    environment: Environment, sources: Mapping[str, str], columns: Collection[str]
+) -> dict[str, list[tuple[str, int]]]:
+    """For each file, the variables that are neither columns nor made by the template, each with its first line.
+
+    A variable that one file sets counts for all, because what is included sees it. One behind a `default` or tested
+    with `is defined` is allowed to be missing.
+    """
+    trees = {file: environment.parse(source) for file, source in sources.items()}
+    known = set(columns) | set(environment.globals)
+    for tree in trees.values():
+        known |= {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+        known |= {
+            name for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined") for name in _of(test)
+        }
+    found: dict[str, list[tuple[str, int]]] = {}
+    for file, tree in trees.items():
+        guarded = {
+            id(name)
+            for each in tree.find_all(nodes.Filter)
+            if each.name in GUARDS and each.node is not None
+            for name in each.node.find_all(nodes.Name)
+        } | {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in GUARDS}
+        missing = find_undeclared_variables(tree) - known
+        lines: dict[str, int] = {}
+        for name in tree.find_all(nodes.Name):
+            if name.name in missing and id(name) not in guarded:
+                lines.setdefault(name.name, name.lineno)
+        found[file] = sorted(lines.items(), key=lambda item: item[1])
+    return found
+
+
+def _of(test: nodes.Test) -> list[str]:
+    return [test.node.name] if isinstance(test.node, nodes.Name) else []

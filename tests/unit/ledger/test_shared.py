@@ -1,0 +1,102 @@
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+from campaign_cli.ledger.clock import BudgetClock, time_between_boots
+from campaign_cli.ledger.folder import StateFolder
+from campaign_cli.ledger.shared import SharedState
+from campaign_cli.model.address import Address
+from campaign_cli.policy.limits import UNLIMITED, parse_pace
+
+PACE = parse_pace("50/min,max_burst=50")
+
+
+def charge(path: Path, answers: "multiprocessing.SimpleQueue[int]") -> None:
+    shared = SharedState.open(path)
+    granted = 0
+    for _ in range(40):
+        granted += shared.charge({"yahoo": (PACE, 1)})["yahoo"]
+    shared.close()
+    answers.put(granted)
+
+
+def test_processes_that_charge_at_once_are_never_granted_the_same_budget(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+    SharedState.open(path).close()
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    processes = [context.Process(target=charge, args=(path, answers)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert sum(answers.get() for _ in processes) == 50
+
+
+def test_a_budget_outlives_its_process(tmp_path: Path) -> None:
+    first = SharedState.open(tmp_path / "shared.db")
+    assert first.charge({"yahoo": (PACE, 30), "gmail": (PACE, 1)}) == {"yahoo": 30, "gmail": 1}
+    first.close()
+    second = SharedState.open(tmp_path / "shared.db")
+    assert second.charge({"yahoo": (PACE, 30)}) == {"yahoo": 20}
+    assert second.allowance("yahoo", PACE).free == 0
+    assert second.allowance("yahoo", PACE).wait > 50
+    second.close()
+
+
+def test_no_limit_grants_everything_and_is_still_counted(tmp_path: Path) -> None:
+    shared = SharedState.open(tmp_path / "shared.db")
+    assert shared.charge({"gmail": (UNLIMITED, 70)}) == {"gmail": 70}
+    assert shared.charge({"gmail": (PACE, 1)}) == {"gmail": 0}
+    shared.close()
+
+
+def test_suppressions_ignore_case_and_count_what_changed(tmp_path: Path) -> None:
+    shared = SharedState.open(tmp_path / "shared.db")
+    ann, bob = Address("Ann", "gmail.com"), Address("bob", "gmail.com")
+    assert shared.suppress([ann, bob, ann], reason="asked", now=7.0) == 2
+    assert shared.suppress([Address("ann", "gmail.com")], reason="again", now=8.0) == 0
+    assert [(each.email, each.reason, each.added_at) for each in shared.suppressions()] == [
+        ("Ann@gmail.com", "asked", 7.0),
+        ("bob@gmail.com", "asked", 7.0),
+    ]
+    assert shared.lift([ann, Address("cy", "gmail.com")]) == 1
+    shared.close()
+
+
+def test_the_budget_clock_is_one_for_all_and_never_goes_back(tmp_path: Path) -> None:
+    first, second = (SharedState.open(tmp_path / "shared.db") for _ in range(2))
+    readings = [clock.now() for _ in range(100) for clock in (first, second)]
+    assert readings == sorted(readings)
+    first.close()
+    second.close()
+
+
+def test_a_jump_of_the_wall_clock_within_a_boot_moves_no_budget(tmp_path: Path, monkeypatch) -> None:
+    shared = SharedState.open(tmp_path / "shared.db")
+    before = shared.now()
+    shared.close()
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    shared = SharedState.open(tmp_path / "shared.db")
+    assert shared.now() - before < 5
+    shared.close()
+
+
+def test_between_boots_time_is_at_least_what_the_machine_has_been_up() -> None:
+    assert time_between_boots(wall_passed=-3600.0, up=20.0) == 20.0
+    assert time_between_boots(wall_passed=3600.0, up=20.0) == 3600.0
+    assert BudgetClock(5.0).now() > 5.0
+
+
+def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        folder = StateFolder(tmp_path / "state")
+        folder.create("hello")
+        SharedState.open(folder.shared).close()
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.root.rglob("*")}
+    assert modes == {"campaigns": 0o700, "hello": 0o700, "shared.db": 0o600}
+    assert stat.S_IMODE(folder.root.stat().st_mode) == 0o700
