@@ -46,21 +46,21 @@ class BudgetClock:
         with transaction(connection):
             clock = cls.read(connection)
             connection.execute(
-                "REPLACE INTO clock VALUES (1, ?, ?, ?, ?)", (boot_id(), clock.now(), boot_seconds(), time.time())
+                "REPLACE INTO clock VALUES (1, ?, ?, ?, ?)", (boot_id(), clock._offset, boot_seconds(), time.time())
             )
         return clock
 
     @classmethod
     def read(cls, connection: apsw.Connection) -> BudgetClock:
         """The same, for a reader: nothing is written."""
-        row = connection.execute("SELECT boot_id, budget_at, boot_at, wall_at FROM clock").fetchone()
+        row = connection.execute("SELECT boot_id, offset, boot_at, wall_at FROM clock").fetchone()
         if row is None:
             return cls(time.time() - boot_seconds())
-        seen_in, budget_at, boot_at, wall_at = row
+        seen_in, offset, boot_at, wall_at = row
         if seen_in and seen_in == boot_id():
-            return cls(budget_at - boot_at)
+            return cls(offset)
         up = boot_seconds()
-        return cls(budget_at + time_between_boots(time.time() - wall_at, up if seen_in else 0.0) - up)
+        return cls(boot_at + offset + time_between_boots(time.time() - wall_at, up if seen_in else 0.0) - up)
 
 
 def time_between_boots(wall_passed: float, up: float) -> float:

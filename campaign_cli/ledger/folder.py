@@ -38,8 +38,10 @@ class StateFolder:
         """Make the folder, and that of the campaign `name`, for their owner's eyes only. Raises StateError."""
         folder = self.campaign(name) if name else self.root
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
             os.chmod(self.root, stat.S_IRWXU)
+            for below in (folder.parent, folder) if name else ():
+                below.mkdir(mode=stat.S_IRWXU, exist_ok=True)
         except OSError as error:
             raise StateError(
                 f"the state folder {folder} cannot be made: {error.strerror}; name another with --state"

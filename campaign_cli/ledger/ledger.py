@@ -53,9 +53,7 @@ class Ledger:
         self._connection = connection
         self._sql = statements("ledger")
         with translated(path):
-            row = connection.execute(
-                "SELECT name, secret, created_at, listing, list, template FROM campaign"
-            ).fetchone()
+            row = connection.execute("SELECT name, secret, listing, list, template FROM campaign").fetchone()
         if row is None:
             raise StateError(f"{path} has no campaign in it: it was not finished being made; delete it")
         self.name, self._secret, self.listing, self.list, self.template = row

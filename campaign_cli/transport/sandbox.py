@@ -113,5 +113,5 @@ def _failure(address: str) -> str:
 
 def _cut(server: SMTP) -> None:
     """End the connection without an answer."""
-    if server.transport:
+    if isinstance(server.transport, asyncio.Transport):
         server.transport.abort()

@@ -15,11 +15,11 @@ CREATE TABLE charges (
     PRIMARY KEY (provider, until)
 ) STRICT, WITHOUT ROWID;
 
--- Where the budget clock stood when this boot of the machine was first seen.
+-- The budget clock as it was last opened: it stands at the boot clock's seconds plus the offset of that boot.
 CREATE TABLE clock (
-    one       INTEGER PRIMARY KEY CHECK (one = 1),
-    boot_id   TEXT NOT NULL,
-    budget_at REAL NOT NULL,
-    boot_at   REAL NOT NULL,
-    wall_at   REAL NOT NULL
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    boot_id TEXT NOT NULL,
+    offset  REAL NOT NULL,
+    boot_at REAL NOT NULL,
+    wall_at REAL NOT NULL
 ) STRICT;

@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def test_no_way_through_the_table_delivers_without_a_mark_or_leaves_a_delivery(w
     for wish in wishes:
         if may_follow(way[-1], wish):
             way.append(wish)
-    for before, after in zip(way, way[1:], strict=False):
+    for before, after in itertools.pairwise(way):
         assert before not in HANDED_OVER
         if after in HANDED_OVER | {State.UNCERTAIN}:
             assert before is State.SUBMITTING or (before, after) == (State.DEFERRED, State.EXPIRED)

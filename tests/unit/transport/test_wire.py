@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +35,7 @@ def test_replies_are_read_with_their_enhanced_codes_and_all_their_lines() -> Non
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
 def test_replies_do_not_depend_on_how_the_bytes_were_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    assert parse(*(STREAM[start:end] for start, end in zip(edges, edges[1:], strict=False))) == REPLIES
+    assert parse(*(STREAM[start:end] for start, end in itertools.pairwise(edges))) == REPLIES
 
 
 @given(st.binary(max_size=300))
