@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from campaign_cli.model.address import Address, Mailbox
 
@@ -10,7 +11,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN = re.compile(
     r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
     rf"((?:(?!..--){_LABEL}\.)+(?!..--)[a-z][a-z0-9-]{{0,61}}[a-z0-9])",
-    re.IGNORECASE,
+    re.ASCII | re.IGNORECASE,
 )
 """Dot-atom @ host name (RFC 5321 4.1.2), every label a usual one: what is left is for the judge."""
 
@@ -58,6 +59,8 @@ def parse_mailbox(text: str) -> Mailbox:
     """The mailbox in a text such as `Ada Lovelace <ada@example.org>` or `ada@example.org`. Raises ValueError."""
     if found := _NAMED.fullmatch(text):
         name = re.sub(r"\\(.)", r"\1", found[1]) if found[1] is not None else found[2]
+        if any(unicodedata.category(character) == "Cc" for character in name):
+            raise ValueError(f"{text!r} is not a mailbox: its name holds a line break or another control character")
         return Mailbox(name.strip(), parse_address(found[3]))
     try:
         return Mailbox("", parse_address(text))

@@ -55,14 +55,16 @@ class ContactList:
         return Contact(record.line, address, self._fields(record, address))
 
     def _fields(self, record: Record, address: Address) -> dict[str, str]:
-        fields = {EMAIL: address.email}
+        fields: dict[str, str] = {}
         for column, cell in record.cells.items():
             if column not in self._names:
-                # A key that no JSON object before had.
-                self._names |= template_names([column])
+                # A key that no JSON object at the head had: it takes no name from those that are known.
+                (names,) = template_names([column]).values()
+                self._names[column] = tuple(name for name in names if name not in self.columns)
             value = address.email if column == self._address_column else cell.strip()
             fields |= dict.fromkeys(self._names[column], value)
-        return fields
+        # Last, for another column may be named so.
+        return fields | {EMAIL: address.email}
 
 
 def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO | None = None) -> ContactList:
@@ -81,18 +83,23 @@ def read_addresses(source: str) -> Iterator[Address | BadRow]:
     """The addresses in a list, or in a file with nothing but an address on each line. Raises ListError."""
     try:
         with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline()
+            first = next(filter(_is_told, file), "")
     except OSError as error:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
-    if "@" not in first or any(mark in first for mark in "{,;\t"):
+    if "@" not in first or any(mark in first for mark in "{,;\t\0"):
         for row in open_list(source):
             yield row if isinstance(row, BadRow) else row.address
         return
     with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
         for line, text in enumerate(file, 1):
-            if not text.strip() or text.startswith("#"):
+            if not _is_told(text):
                 continue
             try:
                 yield parse_address(text)
             except ValueError as error:
                 yield BadRow(line, text.strip()[:LONGEST_SHOWN], str(error))
+
+
+def _is_told(text: str) -> bool:
+    """Whether a line of a file of addresses is neither blank nor a comment."""
+    return bool(text.strip()) and not text.startswith("#")

@@ -66,6 +66,8 @@ def open_table(path: Path, source: str) -> Table:
         return _delimited(path, source, None)
     except FileNotFoundError:
         raise ListError(f"{source}: there is no such list") from None
+    except UnicodeError as error:
+        raise ListError(f"{source}: {error}") from None
     except OSError as error:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
 
@@ -78,7 +80,7 @@ def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
     csv.field_size_limit(LONGEST_CELL)
     delimiter = delimiter or _sniffed(path, source, encoding)
     rows = _csv_rows(path, source, encoding, delimiter)
-    line, header, problem = next(rows)
+    line, header, problem = next(rows, (1, [], ""))
     if problem:
         raise ListError(f"{source}:{line}: this line cannot be a header: {problem}")
     columns = check_header(f"{source}:{line}", header)
@@ -142,7 +144,7 @@ def _json_lines(path: Path, source: str) -> Table:
                     yield Record(line, {}, "it is not JSON")
                     continue
                 if isinstance(row, dict):
-                    yield Record(line, {key.strip(): _text(value) for key, value in row.items()})
+                    yield Record(line, {key.strip(): _text(value) for key, value in row.items() if key.strip()})
                 else:
                     yield Record(line, {}, 'it is not a JSON object, such as {"email": "ann@example.org"}')
 

@@ -22,6 +22,11 @@ GROUPS_SHOWN = 20
 TEXT_SHOWN = 12
 """Lines of a sample's text."""
 
+NARROW = 64
+"""Columns of a terminal below which the table leaves out the columns `SPARED`."""
+
+SPARED = ("left now", "connections")
+
 
 def show_plan(plan: Plan, display: Display) -> None:
     """The plan, for a person or for a program."""
@@ -40,7 +45,7 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print(Text(f"{plan.withdrawn:>9,} of an earlier list are not in this one and are not sent to"))
     console.print()
     if plan.groups:
-        console.print(_table(plan))
+        console.print(_table(plan, narrow=console.width < NARROW))
         end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
         console.print(Text(f"Started now it would take {length}{end}. The report would go to {plan.report}"))
@@ -49,34 +54,31 @@ def show_plan(plan: Plan, display: Display) -> None:
     for number, sample in enumerate(plan.samples, 1):
         console.print()
         if isinstance(sample, str):
-            console.print(
-                Panel(Text(sample, style="red"), title=f"message {number}: cannot be made", title_align="left")
-            )
+            panel = Panel(Text(sample, style="red"), title=f"message {number}: cannot be made", title_align="left")
         else:
-            console.print(Panel(_sample(sample), title=f"message {number}", title_align="left", style="none"))
+            panel = Panel(_sample(sample), title=f"message {number}", title_align="left")
+        console.print(panel, soft_wrap=False)
 
 
-def _table(plan: Plan) -> Table:
+def _table(plan: Plan, *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("provider")
+    table.add_column("provider", no_wrap=True, overflow="ellipsis")
     for heading in ("recipients", "limit", "left now", "connections", "duration"):
-        table.add_column(heading, justify="right")
+        if not (narrow and heading in SPARED):
+            table.add_column(heading, justify="right", no_wrap=True)
     for group in plan.groups[:GROUPS_SHOWN]:
-        table.add_row(
-            group.provider,
-            f"{group.recipients:,}",
-            group.rate,
-            "" if group.left_now is None else f"{group.left_now:,}",
-            str(group.connections),
-            format_duration(group.seconds) if group.seconds else "at once",
-        )
+        spared = () if narrow else ("" if group.left_now is None else f"{group.left_now:,}", str(group.connections))
+        table.add_row(group.provider, f"{group.recipients:,}", group.rate, *spared, _duration(group.seconds))
     if hidden := plan.groups[GROUPS_SHOWN:]:
         recipients = sum(group.recipients for group in hidden)
+        spared = () if narrow else ("", "")
         slowest = max(group.seconds for group in hidden)
-        table.add_row(
-            f"{len(hidden)} more", f"{recipients:,}", "", "", "", format_duration(slowest) if slowest else "at once"
-        )
+        table.add_row(f"{len(hidden)} more", f"{recipients:,}", "", *spared, _duration(slowest))
     return table
+
+
+def _duration(seconds: float) -> str:
+    return format_duration(seconds) if seconds else "at once"
 
 
 def _sample(sample: Preview) -> Text:

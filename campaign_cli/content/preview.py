@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 
 from campaign_cli.model.envelope import Message
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,13 @@ def preview(message: Message) -> Preview:
     parsed = message_from_bytes(message.content, policy=policy.default)
     parts = {part.get_content_type(): part.get_content() for part in parsed.walk() if not part.is_multipart()}
     return Preview(
-        headers=tuple((name, str(value)) for name, value in parsed.items()),
-        text=parts.get("text/plain", ""),
+        headers=tuple((name, _harmless(str(value))) for name, value in parsed.items()),
+        text=_harmless(parts.get("text/plain", "")),
         html=parts.get("text/html"),
         size=len(message.content),
     )
+
+
+def _harmless(text: str) -> str:
+    """Without the control characters by which a contact's field could move a terminal's cursor."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))

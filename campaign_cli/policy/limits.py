@@ -142,7 +142,7 @@ def allowance(pace: Pace, charges: Sequence[Charge], now: float) -> Allowance:
     """
     free, wait = UNBOUNDED, 0.0
     for window in pace.windows:
-        counted = [charge for charge in charges if charge.until > now - window.span]
+        counted = [charge for charge in charges if charge.until + window.span > now]
         left = window.limit - sum(charge.count for charge in counted)
         free = min(free, left)
         if left <= 0:
@@ -167,7 +167,7 @@ def left(pace: Pace, charges: Sequence[Charge], now: float) -> int | None:
 
 
 def _used(window: Window, charges: Sequence[Charge], now: float) -> int:
-    return sum(charge.count for charge in charges if charge.until > now - window.span)
+    return sum(charge.count for charge in charges if charge.until + window.span > now)
 
 
 def expected_duration(pace: Pace, charges: Sequence[Charge], count: int, now: float) -> float:

@@ -1,0 +1,136 @@
+"""A real SMTP server on loopback whose failures are scripted by the recipient's local part, and which logs what it saw.
+
+Run as a process of its own, it is the oracle of the integration tests: it shares no code with the product. Its
+first line on standard output is its port. Every line of its log is one JSON object: when (monotonic seconds, the
+same clock for every process of the machine), what, and about whom.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import time
+from collections import Counter
+
+AT_RCPT = {
+    "bounce": b"550 5.1.1 no such user\r\n",
+    "full": b"552 5.2.2 mailbox full\r\n",
+    "busy": b"450 4.2.1 mailbox busy\r\n",
+}
+AT_CONTENT = {"blocked": b"550 5.7.1 looks like spam\r\n", "moody": b"451 4.3.0 not now\r\n"}
+FIRST_TIME_ONLY = {"defer": b"451 4.7.1 greylisted\r\n"}
+
+
+class Server:
+    """Counts attempts by address, so that a failure can be played the first time only."""
+
+    def __init__(self, options):
+        self.options = options
+        self.log = open(options.log, "a", buffering=1)  # noqa: SIM115
+        self.seen = Counter()
+        self.tasks = set()
+
+    def note(self, what, recipient="", **more):
+        entry = {"at": time.monotonic(), "what": what, "recipient": recipient, **more}
+        self.log.write(json.dumps(entry) + "\n")
+
+    async def serve(self, reader, writer):
+        self.tasks.add(asyncio.current_task())
+        try:
+            await self.dialogue(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def dialogue(self, reader, writer):
+        recipient = ""
+
+        async def say(octets):
+            if self.options.delay:
+                await asyncio.sleep(self.options.delay)
+            writer.write(octets)
+            await writer.drain()
+
+        self.note("connect")
+        await say(b"220 scripted.test ESMTP\r\n")
+        while line := await reader.readline():
+            verb = line[:4].upper().strip()
+            if verb == b"EHLO":
+                offers = ["scripted.test", "SIZE 10000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+                if not self.options.no_pipelining:
+                    offers.append("PIPELINING")
+                last = len(offers) - 1
+                await say("".join(f"250{' ' if n == last else '-'}{o}\r\n" for n, o in enumerate(offers)).encode())
+            elif verb == b"MAIL":
+                recipient = ""
+                self.note("mail")
+                await say(b"250 2.1.0 ok\r\n")
+            elif verb == b"RCPT":
+                address = line[line.index(b"<") + 1 : line.rindex(b">")].decode()
+                answer = self.recipient(address)
+                if answer is None:
+                    return
+                if answer.startswith(b"2"):
+                    recipient = address
+                self.note("rcpt", address, answer=answer.decode().strip())
+                await say(answer)
+            elif verb == b"DATA":
+                if not recipient:
+                    await say(b"503 5.5.1 no recipient\r\n")
+                    continue
+                await say(b"354 go on\r\n")
+                if await self.content(reader, recipient, say):
+                    return
+            elif verb == b"QUIT":
+                await say(b"221 2.0.0 bye\r\n")
+                return
+            else:
+                await say(b"250 2.0.0 ok\r\n")
+
+    def recipient(self, address):
+        kind = address.partition("@")[0].partition("+")[0]
+        self.seen[address] += 1
+        if kind == "reset" and self.seen[address] == 1:
+            self.note("reset", address)
+            return None
+        if kind in FIRST_TIME_ONLY and self.seen[address] == 1:
+            return FIRST_TIME_ONLY[kind]
+        return AT_RCPT.get(kind, b"250 2.1.5 ok\r\n")
+
+    async def content(self, reader, address, say):
+        """Read it and answer; True when the connection is to end without an answer."""
+        lines = []
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionResetError
+            lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
+        kind = address.partition("@")[0].partition("+")[0]
+        message_id = next((line[11:].strip().decode() for line in lines if line[:11].lower() == b"message-id:"), "")
+        if kind in AT_CONTENT:
+            self.note("content refused", address, message_id=message_id)
+            await say(AT_CONTENT[kind])
+            return False
+        self.note("taken", address, message_id=message_id, octets=sum(map(len, lines)))
+        if kind == "drop":
+            return True
+        await say(b"250 2.0.0 taken\r\n")
+        return False
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--no-pipelining", action="store_true")
+    options = parser.parse_args()
+    server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port, backlog=1000)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
