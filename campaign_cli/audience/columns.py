@@ -18,9 +18,9 @@ def address_column(place: str, columns: Sequence[str], wanted: str | None) -> st
     """
     there = f"its columns are: {', '.join(columns)}"
     if wanted is not None:
-        for column in columns:
-            if column.strip().casefold() == wanted.strip().casefold():
-                return column
+        alike = [column for column in columns if column.strip().casefold() == wanted.strip().casefold()]
+        if alike:
+            return wanted if wanted in alike else alike[0]
         raise ListError(f"{place}: there is no column {wanted!r}; {there}")
     found = [column for column in columns if is_address_column(column)]
     if len(found) == 1:

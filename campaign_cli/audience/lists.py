@@ -83,7 +83,7 @@ def read_addresses(source: str) -> Iterator[Address | BadRow]:
     """The addresses in a list, or in a file with nothing but an address on each line. Raises ListError."""
     try:
         with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
-            first = next(filter(_is_told, file), "")
+            first = next(filter(_is_entry, file), "")
     except OSError as error:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
     if "@" not in first or any(mark in first for mark in "{,;\t\0"):
@@ -92,7 +92,7 @@ def read_addresses(source: str) -> Iterator[Address | BadRow]:
         return
     with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
         for line, text in enumerate(file, 1):
-            if not _is_told(text):
+            if not _is_entry(text):
                 continue
             try:
                 yield parse_address(text)
@@ -100,6 +100,6 @@ def read_addresses(source: str) -> Iterator[Address | BadRow]:
                 yield BadRow(line, text.strip()[:LONGEST_SHOWN], str(error))
 
 
-def _is_told(text: str) -> bool:
+def _is_entry(text: str) -> bool:
     """Whether a line of a file of addresses is neither blank nor a comment."""
     return bool(text.strip()) and not text.startswith("#")

@@ -140,6 +140,9 @@ def _json_lines(path: Path, source: str) -> Table:
                     continue
                 try:
                     row = json.loads(text)
+                    if "\\u" in text:
+                        # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
+                        json.dumps(row, ensure_ascii=False).encode()
                 except (ValueError, RecursionError):
                     yield Record(line, {}, "it is not JSON")
                     continue

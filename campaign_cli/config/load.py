@@ -73,7 +73,9 @@ class _Loader:
         )
         if self._findings:
             in_options = all(finding.startswith("--") for finding in self._findings)
-            raise UsageError("\n".join(self._findings)) if in_options else ConfigError(self._findings)
+            raise (
+                UsageError("\n".join(self._findings)) if in_options else ConfigError(sorted(self._findings, key=_line))
+            )
         return Settings(**fields)
 
     def _check_keys(self) -> None:
@@ -90,7 +92,8 @@ class _Loader:
         try:
             return parse(given)
         except ValueError as error:
-            self._complain(given.place, f"{key}: {error}")
+            named = given.place.startswith("--")
+            self._complain(given.place, str(error) if named else f"{key}: {error}")
             return None
 
     def _rates(self) -> dict[str, Given]:
@@ -106,11 +109,17 @@ class _Loader:
                 if equals:
                     rates[provider.strip().lower()] = Given(rate, entry.place, entry.base)
                 else:
-                    self._complain(entry.place, f"rate: {entry.value!r} names no provider: write it as yahoo=500/h")
+                    self._complain(entry.place, f"{entry.value!r} names no provider: write it as yahoo=500/h")
         return rates
 
     def _complain(self, place: str, what: str) -> None:
         self._findings.append(f"{place}: {what}")
+
+
+def _line(finding: str) -> int:
+    """The line a finding is about; 0 for the command line's."""
+    found = re.match(r"[^:]*:(\d+):", finding)
+    return int(found[1]) if found else 0
 
 
 def _text(given: Given) -> str:

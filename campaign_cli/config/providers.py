@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -40,17 +41,30 @@ def merge_providers(
     tables: Given | None, rates: Mapping[str, Given], connections: int | None, complain: Complain
 ) -> Providers:
     """The shipped providers, with the user's `providers`, `rate` and `connections` over them."""
-    known = shipped_providers()
+    shipped = shipped_providers()
+    known = dict(shipped)
     if tables is not None:
         for name, table in _mapping(tables, "providers", complain).items():
             base = known.get(name) or replace(known[DEFAULT], name=name, domains=())
             known[name] = _changed(base, table, complain)
+            if name not in shipped and not known[name].domains:
+                _check_name(name, table, known, complain)
     if connections is not None:
         known = {name: replace(provider, connections=connections) for name, provider in known.items()}
     for name, rate in rates.items():
+        if name not in known:
+            _check_name(name, rate, known, complain)
         if pace := _pace(rate, complain):
             known[name] = replace(known.get(name) or replace(known[DEFAULT], name=name, domains=()), pace=pace)
     return Providers.of(known.values())
+
+
+def _check_name(name: str, given: Given, known: Mapping[str, Provider], complain: Complain) -> None:
+    """A name that is neither a provider's nor a domain is a slip of the hand."""
+    if "." not in name:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`campaign providers` lists them; a new one needs its domains"
+        complain(given.place, f"no provider is named {name!r}; {hint}")
 
 
 def _changed(base: Provider, table: Given, complain: Complain) -> Provider:

@@ -18,7 +18,7 @@ from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.ledger.folder import StateFolder, default_root
 from campaign_cli.model.address import Address, Mailbox
-from campaign_cli.model.errors import CampaignError, ConfigError, TemplateError, UsageError
+from campaign_cli.model.errors import CampaignError, ConfigError, StateError, TemplateError, UsageError
 
 PASSWORD_VARIABLE = "CAMPAIGN_SMTP_PASSWORD"  # noqa: S105
 
@@ -72,10 +72,14 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
                 ]
             )
         )
-    if problems or not (contacts and template and sender):
-        raise _joined(problems)
     name = campaign_name(settings.name or f"{_stem(source)}-{settings.template.stem}", now)
     sandbox = Path(f"{name}-sandbox") if settings.sandbox else None
+    report = settings.report or (sandbox / "report.csv" if sandbox else Path(f"{name}-report.csv"))
+    place = settings.report.parent if settings.report else Path()
+    if not os.access(place, os.W_OK) or report.is_dir():
+        problems.append(StateError(f"the report {report} cannot be written there: name another file with --report"))
+    if problems or not (contacts and template and sender):
+        raise _joined(problems)
     composer = Composer(template, sender, reply_to=settings.reply_to or reply_to)
     return Prepared(
         name=name,
@@ -84,7 +88,7 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         template=template,
         composer=composer,
         envelope_sender=settings.return_path or sender.address,
-        report=settings.report or (sandbox / "report.csv" if sandbox else Path(f"{name}-report.csv")),
+        report=report,
         sandbox=sandbox,
     )
 

@@ -153,9 +153,8 @@ class Routes:
             self._down_since = self._down_since or now
             patience = HAD_WORKED if self._worked else NEVER_WORKED
             if not hopeful or now - self._down_since > patience:
-                raise NoRouteError(
-                    "\n".join(f"relay {way.relay.name}: {way.given_up or way.trouble}" for way in self._ways.values())
-                )
+                troubles = [f"relay {way.relay.name}: {way.given_up or way.trouble}" for way in self._ways.values()]
+                raise NoRouteError("\n".join([*troubles, "no relay works: mend that and run the same command again"]))
         if not hopeful:
             return CROWDED_WAIT
         return max(min(way.cooling_until for way in hopeful) - now, 0.01)

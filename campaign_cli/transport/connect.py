@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass
 from typing import cast
@@ -117,6 +118,11 @@ def _refusal(phase: Phase, error: Exception) -> Refusal:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Refusal(Phase.TLS, Silence(f"its certificate is not valid: {cause.verify_message}"), True)
+        if isinstance(cause, ssl.SSLError):
+            return Refusal(Phase.TLS, Silence(f"it does not speak TLS as we do: {cause.reason or cause}"), False)
+        if isinstance(cause, OSError) and cause.errno:
+            # asyncio words ECONNREFUSED in its own way; a failed look-up has numbers of its own, below zero.
+            reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+            return Refusal(phase, Silence(reason), lasting=False)
         cause = cause.__cause__ or cause.__context__
-    lost = isinstance(error, OSError)
-    return Refusal(phase, Silence(str(error) or type(error).__name__), lasting=phase is Phase.AUTH and not lost)
+    return Refusal(phase, Silence(str(error) or type(error).__name__), lasting=phase is Phase.AUTH)
