@@ -11,7 +11,7 @@ import click
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
 
 
-@click.command()
+@click.command(short_help="List providers, limits, and what is left of each.")
 @json_option
 @config_options
 def providers(json: bool, config: Path | None, state: str | None) -> None:

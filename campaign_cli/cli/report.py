@@ -10,7 +10,7 @@ import click
 from campaign_cli.cli.options import config_options, settings_of, state_folder
 
 
-@click.command()
+@click.command(short_help="Write a campaign's report anew.")
 @click.argument("name", metavar="NAME")
 @click.option("--output", metavar="FILE", help="Where it goes; - is standard output. [default: NAME-report.csv]")
 @click.option("--all", "everyone", is_flag=True, help="Also those whom the list no longer names, at the end.")

@@ -16,7 +16,7 @@ ASK_ABOVE = 300
 """Recipients above which a person at a terminal is asked once."""
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Send to everyone on a list who has not had it yet.")
 @click.argument("contacts", metavar="LIST")
 @click.option("-t", "--template", metavar="FILE", help="The template: .html, .md or .txt, with front matter.")
 @click.option("--from", metavar="MAILBOX", help="Who sends: 'Ada <ada@example.org>'.")

@@ -11,7 +11,7 @@ import click
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
 
 
-@click.command()
+@click.command(short_help="Show where campaigns stand, also while one runs.")
 @click.argument("name", metavar="[NAME]", required=False)
 @json_option
 @config_options

@@ -61,10 +61,11 @@ def _entries(path: Path, block: str) -> tuple[Entry, ...]:
         key = str(key_node.value)
         if not isinstance(value_node, yaml.ScalarNode):
             raise TemplateError(f"{path}:{line}: {key} must be one text; {_hint(block, line)}")
-        if key in entries:
-            raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {entries[key].line}")
+        # The names of headers are the same in upper and lower case (RFC 5322 1.2.2).
+        if first := entries.get(key.lower()):
+            raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {first.line}")
         text = "" if value_node.tag == "tag:yaml.org,2002:null" else " ".join(value_node.value.split())
-        entries[key] = Entry(key, text, line)
+        entries[key.lower()] = Entry(key, text, line)
     return tuple(entries.values())
 
 

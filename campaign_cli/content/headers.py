@@ -15,10 +15,6 @@ LINE = 76
 LONGEST_LINE = 998
 """Characters in any line, without its CRLF (RFC 5322 2.1.1)."""
 
-ENCODED_OCTETS = 39
-"""Octets in an encoded word: in base64, with `=?utf-8?b?` and `?=` around them, they stay under its 75 characters,
-and a line with `Subject: ` before it under its 76."""
-
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN = re.compile(r"[\x20-\x7e\t]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -34,30 +30,32 @@ def text_field(name: str, value: str) -> bytes:
     _refuse_control(name, value)
     if _PLAIN.fullmatch(value) and "=?" not in value and (folded := _folded(name, value.split(" "))):
         return folded
-    return _joined(name, encoded_words(value))
+    return _joined(name, encoded_words(name, value))
 
 
 def mailbox_field(name: str, mailbox: Mailbox) -> bytes:
     """`name: "Display Name" <address>` (RFC 5322 3.4); without a name, the address alone. Raises ComposeError."""
     _refuse_control(name, mailbox.name)
     address = f"<{mailbox.address.email}>"
-    return _joined(name, [*_phrase(mailbox.name), address] if mailbox.name else [mailbox.address.email])
+    return _joined(name, [*_phrase(name, mailbox.name), address] if mailbox.name else [mailbox.address.email])
 
 
-def _phrase(name: str) -> list[str]:
-    if not _PLAIN.fullmatch(name) or "=?" in name or len(name) > LONGEST_LINE // 2:
-        return encoded_words(name)
-    if _ATOMS.fullmatch(name):
-        return name.split(" ")
-    return ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
+def _phrase(field: str, name: str) -> list[str]:
+    quoted = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+    words = name.split(" ") if _ATOMS.fullmatch(name) else [quoted]
+    if _PLAIN.fullmatch(name) and "=?" not in name and max(map(len, words)) <= LINE - len(f"{field}: "):
+        return words
+    return encoded_words(field, name)
 
 
-def encoded_words(value: str) -> list[str]:
-    """`value` as encoded words (RFC 2047 5), each with whole characters in it."""
+def encoded_words(name: str, value: str) -> list[str]:
+    """`value` as encoded words (RFC 2047 5), each with whole characters in it, that fit a line behind `name: `."""
+    # Base64 makes four characters of three octets; no character has more than four octets.
+    longest = max((LINE - len(f"{name}: =?utf-8?b??=")) // 4 * 3, 4)
     words, octets = [], b""
     for character in value:
         more = character.encode()
-        if len(octets) + len(more) > ENCODED_OCTETS:
+        if len(octets) + len(more) > longest:
             words.append(octets)
             octets = b""
         octets += more
@@ -66,10 +64,9 @@ def encoded_words(value: str) -> list[str]:
 
 
 def _folded(name: str, words: Sequence[str]) -> bytes | None:
-    """The words, folded between them; None when one of them fits no line."""
-    if any(len(word) > LONGEST_LINE - len(name) - 2 for word in words):
-        return None
-    return _joined(name, words)
+    """The words, folded between them; None when that gives a line that is too long or has nothing but white space."""
+    folded = _joined(name, words)
+    return folded if all(line.strip() and len(line) <= LONGEST_LINE for line in folded[:-2].split(b"\r\n")) else None
 
 
 def _joined(name: str, words: Sequence[str]) -> bytes:
@@ -99,7 +96,7 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
     for line in lines[:-1]:
         if b"\n" in line or b"\r" in line or b"\0" in line or len(line) > LONGEST_LINE or not line.strip():
             raise ComposeError("the message's header would be broken: it has a line that cannot be there")
-        if line[:1] not in b" \t":
+        if line[:1] not in b" \t" or not found:
             field = _FIELD.match(line)
             found.append(field[1].decode().lower() if field else "")
     if lines[-1] or found != [name.lower() for name in names]:

@@ -41,6 +41,14 @@ class Markdown:
 
         return keep
 
+    @staticmethod
+    def as_it_is(value: Any) -> Any:
+        """For Jinja2's `escape` and its like, whose result would count as the author's own Markdown.
+
+        A kept value is escaped in any case.
+        """
+        return value
+
     @cached_property
     def _markdown(self) -> MarkdownIt:
         from markdown_it import MarkdownIt

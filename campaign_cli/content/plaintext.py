@@ -8,7 +8,7 @@ from functools import cache
 from inscriptis import Inscriptis
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
-from lxml import html
+from lxml import etree, html
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -22,20 +22,25 @@ def plaintext(source: str) -> str:
     """The text of an HTML page, laid out as a browser would; links as `text <address>`, pictures by their `alt`."""
     if not source.strip():
         return ""
-    tree = html.document_fromstring(source)
+    try:
+        # As bytes: lxml refuses a str that names its encoding, as the first line of XHTML does.
+        tree = html.document_fromstring(source.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    except etree.ParserError:
+        # Nothing but comments.
+        return ""
     for picture in tree.iter("img"):
-        _append(picture, picture.get("alt", "").strip())
+        picture.tail = picture.get("alt", "").strip() + (picture.tail or "")
     for link in tree.iter("a"):
         target = link.get("href", "").strip()
-        if target.startswith(("http:", "https:", "mailto:")) and target not in link.text_content():
-            _append(link[-1] if len(link) else link, f" <{target}>", after=bool(len(link)))
+        if target.lower().startswith(("http:", "https:", "mailto:")) and target not in link.text_content():
+            _append(link, f" <{target}>")
     lines = (line.rstrip() for line in Inscriptis(tree, _config()).get_text().splitlines())
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
 
 
-def _append(element: html.HtmlElement, text: str, *, after: bool = True) -> None:
-    """Put `text` behind the element, or at the end of its own text."""
-    if after:
-        element.tail = text + (element.tail or "")
+def _append(element: html.HtmlElement, text: str) -> None:
+    """Put `text` into the element, behind all that is in it."""
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + text
     else:
         element.text = (element.text or "") + text

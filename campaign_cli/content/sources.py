@@ -12,6 +12,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.frontmatter import Split
+from campaign_cli.model.errors import TemplateError
 
 
 class Sources:
@@ -37,17 +38,22 @@ class Sources:
     def _load(self, name: str) -> tuple[str, str, None] | None:
         if name == self._path.name:
             return self._body, str(self._path), None
-        file = self._folder.joinpath(*split_template_path(name))
+        try:
+            file = self._folder.joinpath(*split_template_path(name))
+        except jinja2.TemplateNotFound:
+            return None
         if not file.resolve().is_relative_to(self._folder) or not file.is_file():
             return None
         try:
-            return file.read_text("utf-8"), str(self._path.parent / name), None
+            return file.read_text("utf-8-sig"), str(self._path.parent / name), None
         except (OSError, UnicodeDecodeError):
             return None
 
-    def all(self) -> dict[str, str]:
-        """The source of the template and of every file that it names, directly or not, by name."""
-        environment = jinja2.Environment(autoescape=True)
+    def all(self, environment: jinja2.Environment) -> dict[str, str]:
+        """The source of the template and of every file that it names, directly or not, by name.
+
+        Raises TemplateError, with file and line, for one that `environment` cannot compile.
+        """
         found: dict[str, str] = {}
         names: list[str | None] = [self._path.name]
         while names:
@@ -56,12 +62,14 @@ class Sources:
                 continue
             # A file that is not there is an error only if the template comes to it ({% include ... ignore missing %}).
             if loaded := self._load(name):
+                self.compiled(environment, name)
                 found[name] = loaded[0]
                 names += find_referenced_templates(environment.parse(loaded[0]))
         return found
 
-    def explain(self, error: jinja2.TemplateError) -> str:
-        """An error of compiling, with its file and line."""
-        line = getattr(error, "lineno", None)
-        file = getattr(error, "filename", None) or self._path
-        return f"{file}:{line}: {error.message}" if line else f"{file}: {error.message}"
+    def compiled(self, environment: jinja2.Environment, name: str) -> jinja2.Template:
+        """The file `name`, compiled. Raises TemplateError, with file and line."""
+        try:
+            return environment.get_template(name)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(f"{error.filename or self._path}:{error.lineno}: {error.message}") from None

@@ -80,10 +80,9 @@ class Template:
         self._environment = self._sources.environment(
             escape=self._kind is not Kind.TEXT, finalize=self._markdown.keep if markdown else None
         )
-        try:
-            self._body = self._environment.get_template(path.name)
-        except jinja2.TemplateError as error:
-            raise TemplateError(self._sources.explain(error)) from None
+        if markdown:
+            self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
+        self._body = self._sources.compiled(self._environment, path.name)
 
     def _subject_line(self, entry: Entry | None, given: str | None) -> _Line:
         if given is not None:
@@ -117,7 +116,7 @@ class Template:
             for line in (self._subject, *self._headers)
             for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]
         ]
-        for file, names in undeclared(self._environment, self._sources.all(), columns).items():
+        for file, names in undeclared(self._environment, self._sources.all(self._environment), columns).items():
             findings += [(f"{self.path.parent / file}:{number}", name) for name, number in names]
         if findings:
             there = f"the list's columns are: {', '.join(sorted(columns))}"
@@ -208,5 +207,7 @@ def _unknown(name: str, columns: Collection[str]) -> str:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"{error.name!r} is not a file of UTF-8 text in the template's folder"
     text = (error.message if isinstance(error, jinja2.TemplateError) else str(error)) or type(error).__name__
     return " ".join(text.split())

@@ -28,12 +28,8 @@ def undeclared(
         }
     found: dict[str, list[tuple[str, int]]] = {}
     for file, tree in trees.items():
-        guarded = {
-            id(name)
-            for each in tree.find_all(nodes.Filter)
-            if each.name in GUARDS and each.node is not None
-            for name in each.node.find_all(nodes.Name)
-        } | {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in GUARDS}
+        # Only what the filter stands behind at once: in `{{ x | upper | default }}`, `upper` fails before it.
+        guarded = {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in GUARDS}
         missing = find_undeclared_variables(tree) - known
         lines: dict[str, int] = {}
         for name in tree.find_all(nodes.Name):
