@@ -92,7 +92,7 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
     CVE-2024-6923, is found here. Raises ComposeError.
     """
     lines = block.split(b"\r\n")
-    found = []
+    found: list[str] = []
     for line in lines[:-1]:
         if b"\n" in line or b"\r" in line or b"\0" in line or len(line) > LONGEST_LINE or not line.strip():
             raise ComposeError("the message's header would be broken: it has a line that cannot be there")

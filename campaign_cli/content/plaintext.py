@@ -11,6 +11,8 @@ from inscriptis.model.config import ParserConfig
 from lxml import etree, html
 
 _BLANK_LINES = re.compile(r"\n{3,}")
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that lxml reads but does not write (XML 1.0 2.2)."""
 
 
 @cache
@@ -20,6 +22,7 @@ def _config() -> ParserConfig:
 
 def plaintext(source: str) -> str:
     """The text of an HTML page, laid out as a browser would; links as `text <address>`, pictures by their `alt`."""
+    source = _NOT_XML.sub("", source)
     if not source.strip():
         return ""
     try:
@@ -34,6 +37,10 @@ def plaintext(source: str) -> str:
         target = link.get("href", "").strip()
         if target.lower().startswith(("http:", "https:", "mailto:")) and target not in link.text_content():
             _append(link, f" <{target}>")
+    for element in tree.iter():
+        # Inscriptis unescapes what lxml has unescaped already: of an address's `&section=`, it would make `§ion=`.
+        element.text = element.text and element.text.replace("&", "&amp;")
+        element.tail = element.tail and element.tail.replace("&", "&amp;")
     lines = (line.rstrip() for line in Inscriptis(tree, _config()).get_text().splitlines())
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
 
