@@ -47,6 +47,12 @@ STYLES: dict[str, str] = {
     State.DEFERRED: "yellow",
 }
 
+NARROW = 70
+"""Columns of a terminal below which the live table leaves out the columns `SPARED`."""
+
+HEADINGS = ("sent", "bounced", "deferred", "left", "per min")
+SPARED = ("bounced", "deferred", "per min")
+
 LANES_SHOWN = 15
 """Lanes in the live table: the rest is one line, so that the table fits a small terminal."""
 
@@ -91,7 +97,7 @@ class Display:
             yield
             return
         with Live(
-            get_renderable=lambda: _table(progress),
+            get_renderable=lambda: _table(progress, narrow=self.console.width < NARROW),
             console=self.console,
             refresh_per_second=4,
             transient=True,
@@ -157,22 +163,25 @@ def _until(progress: Progress) -> str:
     return f"; at its limits until about {local_time(progress.expected_end)}" if seconds > 60 else ""
 
 
-def _table(progress: Progress) -> RenderableType:
+def _table(progress: Progress, *, narrow: bool) -> RenderableType:
     now = time.time()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("provider", no_wrap=True, overflow="ellipsis", max_width=24)
-    for heading in ("sent", "bounced", "deferred", "left", "per min"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("provider", no_wrap=True, overflow="ellipsis", max_width=12 if narrow else 24)
+    for heading in HEADINGS:
+        if not (narrow and heading in SPARED):
+            table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, overflow="ellipsis")
     for lane in progress.lanes[:LANES_SHOWN]:
-        table.add_row(*_cells(lane, now, progress.started_at))
+        cells = _cells(lane, now, progress.started_at)
+        spared = [heading in SPARED and narrow for heading in ("provider", *HEADINGS, "doing")]
+        table.add_row(*(cell for cell, without in zip(cells, spared, strict=True) if not without))
     parts: list[RenderableType] = [table]
     if hidden := progress.lanes[LANES_SHOWN:]:
         left = sum(lane.total - lane.settled for lane in hidden)
         parts.append(Text(f"and {_count(len(hidden), 'more provider')}, {left:,} left", style="dim"))
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
-        ProgressBar(total=max(progress.total, 1), completed=progress.settled, width=30),
+        ProgressBar(total=max(progress.total, 1), completed=progress.settled, width=10 if narrow else 30),
         Text(f"{progress.settled:,} of {progress.total:,}"),
         Text(progress.stopping or _time_left(progress, now), style="dim"),
     )

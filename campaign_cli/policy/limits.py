@@ -3,9 +3,9 @@
 A limit is text: `1000/h`, `20/min`, `10000/d`, `50/10s`, several joined by commas. "1000/h" promises that
 no rolling 60 minutes see more than 1000 transactions start, refused ones included.
 
-A limit per hour or less is also a pace: it is spread, a tenth of it at once, unless `max_burst=N` says how
-many. A limit per day or longer is a quota and is not spread. Spreading 1000/h with bursts of 100 means: no
-more than 100 in the six minutes that 1000/h gives to 100.
+A limit per hour or less is also a pace: it is spread, so that what two minutes allow, or a tenth of it if that is
+less, goes at once, unless `max_burst=N` says how many. A limit per day or longer is a quota and is not spread.
+Spreading 1000/h with bursts of 50 means: no more than 50 in the three minutes that 1000/h gives to 50.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ half a second neither makes a server count one more than was promised.
 SPREAD_UP_TO = SECONDS["h"]
 """Seconds: the longest period that is a pace. A day's 10,000 is a quota: nobody wants it spread over the night."""
 
-DEFAULT_BURSTS = 10
-"""In how many bursts a pace is spread: coarse enough for one session to be worth opening, fine enough that a
-provider sees no spike."""
+BURST_SPAN = 120.0
+"""Seconds of a pace that go at once: enough messages for a session to be worth opening, too few for a spike."""
+
+FEWEST_BURSTS = 10
+"""In how many bursts a pace is spread at least, however short its period."""
 
 BUCKETS = 100
 """In how many buckets the shortest period is counted: at most 1 % of a budget waits for its bucket to end."""
@@ -129,7 +131,7 @@ def _spread(window: Window, burst: int | None) -> Window | None:
     if burst is None:
         if window.period > SPREAD_UP_TO:
             return None
-        burst = max(1, window.limit // DEFAULT_BURSTS)
+        burst = max(1, min(window.limit // FEWEST_BURSTS, int(window.limit * BURST_SPAN / window.period)))
     if burst >= window.limit:
         return None
     return Window(burst, window.period * burst / window.limit)

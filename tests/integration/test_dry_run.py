@@ -36,7 +36,7 @@ def test_the_classic_ten_thousand_are_three_groups_and_take_about_three_hours(ca
     yahoo = plan["providers"][1]
     assert yahoo["limit"] == "1000/h"
     assert 2.5 * 3600 <= yahoo["duration"] <= 3.5 * 3600
-    assert "2 h 54 min" in shown.out
+    assert "2 h 58 min" in shown.out
     assert "To: Grażyna García <contact00001@yahoo.com>" in shown.out
     assert snapshot(campaign.folder) == before
 

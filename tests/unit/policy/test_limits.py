@@ -18,8 +18,8 @@ from campaign_cli.policy.limits import (
 HOUR = 3600.0
 
 
-def test_an_hourly_limit_promises_its_hour_and_spreads_a_tenth_at_once() -> None:
-    assert parse_pace("1000/h").windows == (Window(1000, HOUR, SLACK), Window(100, 360.0))
+def test_an_hourly_limit_promises_its_hour_and_spreads_what_two_minutes_allow_at_once() -> None:
+    assert parse_pace("1000/h").windows == (Window(1000, HOUR, SLACK), Window(33, 118.8))
 
 
 def test_a_daily_limit_is_a_quota_and_is_not_spread() -> None:
@@ -72,7 +72,7 @@ def test_what_is_left_ignores_how_it_is_spread() -> None:
 
 
 def test_three_thousand_at_a_thousand_an_hour_take_about_three_hours() -> None:
-    assert expected_duration(parse_pace("1000/h"), [], 3000, 0.0) == pytest.approx(2.9 * HOUR)
+    assert expected_duration(parse_pace("1000/h"), [], 3000, 0.0) == pytest.approx(2.97 * HOUR)
 
 
 PACES = st.builds(
