@@ -10,7 +10,7 @@ from campaign_cli.model.address import Address, Mailbox
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN = re.compile(
     r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
-    rf"((?:(?!..--){_LABEL}\.)+(?!..--)[a-z][a-z0-9-]{{0,61}}[a-z0-9])",
+    rf"((?:(?!..--){_LABEL}\.)+(?!..--)[a-z][a-z0-9-]{{0,61}}[a-z])",
     re.ASCII | re.IGNORECASE,
 )
 """Dot-atom @ host name (RFC 5321 4.1.2), every label a usual one: what is left is for the judge."""
