@@ -54,7 +54,7 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
     from campaign_cli.cli.logs import start_logging
     from campaign_cli.engine.preparation import prepare
 
-    start_logging(verbose=settings.verbose, file=settings.log_file)
+    start_logging(verbose=settings.verbose, file=None if settings.dry_run else settings.log_file)
     display = Display(quiet=settings.quiet, json=settings.json)
     prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer)
     if prepared.contacts.encoding:

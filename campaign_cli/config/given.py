@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -13,17 +13,24 @@ from campaign_cli.model.errors import ConfigError
 MAX_SIZE = 1_000_000
 """Bytes in a configuration file; a larger one is not a configuration."""
 
+MAX_VALUES = 100_000
+"""Values in a configuration, aliases unfolded; aliases can make a small file have millions."""
+
 Scalar = str | int | float | bool | None
 Value = Scalar | list["Given"] | dict[str, "Given"]
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value and where it stands: `campaign.yaml:12`, or the option's name. `base` is what its paths start from."""
+    """A value and where it stands: `campaign.yaml:12`, or the option's name. `base` is what its paths start from.
+
+    `spelled` is a scalar as the file spells it: `1.10`, where the value is 1.1.
+    """
 
     value: Value
     place: str
     base: Path
+    spelled: str | None = field(default=None, compare=False)
 
 
 def read_yaml(path: Path) -> dict[str, Given]:
@@ -35,6 +42,8 @@ def read_yaml(path: Path) -> dict[str, Given]:
         root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: is nested too deep"]) from None
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
     except yaml.YAMLError as error:
@@ -42,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Given]:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise ConfigError([f"{path}{line}: is not YAML: {problem}"]) from None
-    if root is None:
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == "tag:yaml.org,2002:null"):
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError([f"{path}:1: is not a list of keys and values: write lines such as 'template: hello.html'"])
@@ -55,37 +64,36 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._constructor = yaml.SafeLoader("")
+        self._values = 0
 
-    def mapping(self, node: yaml.MappingNode) -> dict[str, Given]:
+    def mapping(self, node: yaml.MappingNode, depth: int = 0) -> dict[str, Given]:
         given: dict[str, Given] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
             place = f"{self._path}:{key_node.start_mark.line + 1}"
             if key in given:
                 raise ConfigError([f"{place}: {key!r} stands here a second time, first at {given[key].place}"])
-            given[key] = Given(self._value(value_node, depth=0), place, self._path.parent)
+            given[key] = self._given(value_node, place, depth)
         return given
+
+    def _given(self, node: yaml.Node, place: str, depth: int) -> Given:
+        spelled = str(node.value) if isinstance(node, yaml.ScalarNode) else None
+        return Given(self._value(node, depth), place, self._path.parent, spelled)
 
     def _value(self, node: yaml.Node, depth: int) -> Value:
         place = f"{self._path}:{node.start_mark.line + 1}"
         # Aliases can make a small file unfold without end; no setting is nested this deep.
-        if depth > 4:
+        self._values += 1
+        if depth > 4 or self._values > MAX_VALUES:
             raise ConfigError([f"{place}: is nested too deep"])
         if isinstance(node, yaml.MappingNode):
-            return {
-                str(key.value): Given(
-                    self._value(value, depth + 1), f"{self._path}:{key.start_mark.line + 1}", self._path.parent
-                )
-                for key, value in node.value
-            }
+            return self.mapping(node, depth + 1)
         if isinstance(node, yaml.SequenceNode):
-            return [
-                Given(self._value(item, depth + 1), f"{self._path}:{item.start_mark.line + 1}", self._path.parent)
-                for item in node.value
-            ]
+            return [self._given(item, f"{self._path}:{item.start_mark.line + 1}", depth + 1) for item in node.value]
         try:
             constructed = self._constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError):
+            # PyYAML's own constructors fail in all these ways, such as on `!!bool maybe` and `!!timestamp x`.
             return str(node.value)
         return constructed if isinstance(constructed, Scalar) else str(node.value)
 

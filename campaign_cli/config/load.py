@@ -20,6 +20,9 @@ from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
 
+LONGEST_NAME = 200
+"""Bytes in a campaign's name: its report's file name is longer, and may have 255."""
+
 T = TypeVar("T")
 Parse = Callable[[Given], Any]
 
@@ -38,7 +41,7 @@ def load_settings(config: Path | None, options: Mapping[str, Scalar | tuple[str,
 def campaign_name(name: str, now: datetime) -> str:
     """The campaign's name, its `strftime` fields filled in with `now`. Raises UsageError when no folder may have it."""
     filled = now.strftime(name) if "%" in name else name
-    if not re.fullmatch(r"[\w][\w. +@=,-]{0,99}", filled):
+    if not re.fullmatch(r"[\w][\w. +@=,-]{0,99}", filled) or len(filled.encode()) > LONGEST_NAME:
         raise UsageError(
             f"{filled!r} cannot be a campaign's name: use letters, digits, spaces and . _ - + @ = , (at most 100)"
         )
@@ -99,7 +102,7 @@ class _Loader:
     def _rates(self) -> dict[str, Given]:
         rates: dict[str, Given] = {}
         for given in (self._file.get("rate"), self._options.get("rate")):
-            if given is None:
+            if given is None or given.value is None:
                 continue
             if isinstance(given.value, dict):
                 rates |= given.value
@@ -125,7 +128,7 @@ def _line(finding: str) -> int:
 def _text(given: Given) -> str:
     if isinstance(given.value, list | dict) or not str(given.value).strip():
         raise ValueError("must be a text")
-    text = str(given.value)
+    text = str(given.value) if given.spelled is None else given.spelled
     if re.search(r"[\r\n\0]", text):
         raise ValueError("must be one line")
     return text
@@ -152,7 +155,7 @@ def _number_in(allowed: range) -> Callable[[Given], int]:
 
 
 def _duration(given: Given) -> float:
-    return parse_duration(str(given.value))
+    return parse_duration(_text(given))
 
 
 def _mailbox(given: Given) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import resources
 
+from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Provider, Providers
@@ -43,16 +44,26 @@ def merge_providers(
     """The shipped providers, with the user's `providers`, `rate` and `connections` over them."""
     shipped = shipped_providers()
     known = dict(shipped)
-    if tables is not None:
-        for name, table in _mapping(tables, "providers", complain).items():
-            base = known.get(name) or replace(known[DEFAULT], name=name, domains=())
+    owners = Providers.of(shipped.values()).by_domain
+    if tables is not None and tables.value is not None:
+        for given_name, table in _mapping(tables, "providers", complain).items():
+            name = _domain(given_name, table, complain)
+            if name in owners:
+                complain(table.place, f"{name} is one of the domains of {owners[name]!r}: write {owners[name]!r}")
+            # Taken out and put in again, for of those that claim a domain it belongs to the last.
+            base = known.pop(name, None) or replace(known[DEFAULT], name=name, domains=())
             known[name] = _changed(base, table, complain)
             if name not in shipped and not known[name].domains:
                 _check_name(name, table, known, complain)
     if connections is not None:
         known = {name: replace(provider, connections=connections) for name, provider in known.items()}
-    for name, rate in rates.items():
-        if name not in known:
+    owners = Providers.of(known.values()).by_domain
+    for given_name, rate in rates.items():
+        name = _domain(given_name, rate, complain)
+        if name not in known and name in owners:
+            owner = owners[name]
+            complain(rate.place, f"{name} is one of the domains of {owner!r}, whose limit it shares: write {owner!r}")
+        elif name not in known:
             _check_name(name, rate, known, complain)
         if pace := _pace(rate, complain):
             known[name] = replace(known.get(name) or replace(known[DEFAULT], name=name, domains=()), pace=pace)
@@ -62,7 +73,7 @@ def merge_providers(
 def _check_name(name: str, given: Given, known: Mapping[str, Provider], complain: Complain) -> None:
     """A name that is neither a provider's nor a domain is a slip of the hand."""
     if "." not in name:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, [other for other in known if other != name], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`campaign providers` lists them; a new one needs its domains"
         complain(given.place, f"no provider is named {name!r}; {hint}")
 
@@ -80,7 +91,7 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
                 changed = replace(changed, messages_per_connection=_number(key, given, MESSAGES, complain) or 1)
             case "domains":
                 if isinstance(given.value, list) and all(isinstance(item.value, str) for item in given.value):
-                    domains = tuple(str(item.value).strip().lower() for item in given.value)
+                    domains = tuple(_domain(str(item.value), item, complain) for item in given.value)
                     changed = replace(changed, domains=(*changed.domains, *domains))
                 else:
                     complain(given.place, "domains must be a list: [example.org, example.net]")
@@ -91,6 +102,18 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
                     "messages_per_connection and domains",
                 )
     return changed
+
+
+def _domain(text: str, given: Given, complain: Complain) -> str:
+    """A provider's name or a domain, as the addresses' domains are spelled: lower case, A-labels."""
+    name = text.strip().lower()
+    if "." not in name:
+        return name
+    try:
+        return parse_address(f"a@{name}").domain
+    except ValueError as error:
+        complain(given.place, f"{text!r} is not a domain: {error}")
+        return name
 
 
 def _mapping(given: Given, what: str, complain: Complain) -> Mapping[str, Given]:
@@ -109,7 +132,7 @@ def _number(key: str, given: Given, allowed: range, complain: Complain) -> int |
 
 def _pace(given: Given, complain: Complain) -> Pace | None:
     try:
-        return parse_pace(str(given.value))
+        return parse_pace("" if isinstance(given.value, list | dict) else str(given.value))
     except ValueError as error:
         complain(given.place, str(error))
         return None

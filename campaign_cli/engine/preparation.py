@@ -42,18 +42,19 @@ class Prepared:
 
 def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO | None = None) -> Prepared:
     """Check list, template and settings together. Raises one CampaignError with everything that is wrong."""
-    if settings.template is None:
-        raise UsageError("no template: give one with --template FILE, or as template: in campaign.yaml")
     problems: list[CampaignError] = []
+    if settings.template is None:
+        problems.append(UsageError("no template: give one with --template FILE, or as template: in campaign.yaml"))
     contacts, template = None, None
     try:
         contacts = open_list(source, email_column=settings.email_column, stdin=stdin)
     except CampaignError as error:
         problems.append(error)
     try:
-        template = load_template(
-            settings.template, subject=settings.subject, list_unsubscribe=settings.list_unsubscribe
-        )
+        if settings.template:
+            template = load_template(
+                settings.template, subject=settings.subject, list_unsubscribe=settings.list_unsubscribe
+            )
     except CampaignError as error:
         problems.append(error)
     if contacts and template:
@@ -72,11 +73,15 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
                 ]
             )
         )
-    name = campaign_name(settings.name or f"{_stem(source)}-{settings.template.stem}", now)
+    name = "campaign"
+    try:
+        name = _name(settings, source, now)
+    except UsageError as error:
+        problems.append(error)
     sandbox = Path(f"{name}-sandbox") if settings.sandbox else None
     report = settings.report or (sandbox / "report.csv" if sandbox else Path(f"{name}-report.csv"))
     place = settings.report.parent if settings.report else Path()
-    if not os.access(place, os.W_OK) or report.is_dir():
+    if not os.access(place, os.W_OK) or _cannot_be_file(report):
         problems.append(StateError(f"the report {report} cannot be written there: name another file with --report"))
     if problems or not (contacts and template and sender):
         raise _joined(problems)
@@ -91,6 +96,21 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         report=report,
         sandbox=sandbox,
     )
+
+
+def _name(settings: Settings, source: str, now: datetime) -> str:
+    """The campaign's name; `strftime` fields only where they are meant, not in the name of a file."""
+    if settings.name:
+        return campaign_name(settings.name, now)
+    template = settings.template.stem if settings.template else ""
+    return campaign_name(f"{_stem(source)}-{template}".replace("%", "%%"), now)
+
+
+def _cannot_be_file(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return True
 
 
 def _stem(source: str) -> str:

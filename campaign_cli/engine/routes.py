@@ -72,6 +72,8 @@ class Routes:
             session = await self._connect()
         except BaseException:
             self._open -= 1
+            async with self._changed:
+                self._changed.notify()
             raise
         self._ways[session.route].sessions += 1
         return session

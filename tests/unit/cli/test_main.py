@@ -1,0 +1,199 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from campaign_cli.cli.main import run
+
+RELAY = ("--relay", "smtp://127.0.0.1:1")
+
+NO_RELAY = (
+    "no relay: give one with --relay smtps://user@host, or relay: in campaign.yaml; --sandbox tries everything "
+    "without one"
+)
+
+PASSWORD_IN_URL = (
+    "the relay's URL has a password in it, where other users of this machine can read it: take it out and give it as "
+    "CAMPAIGN_SMTP_PASSWORD, password_file or password_command"
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with a good list and template, and a state of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAMPAIGN_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("CAMPAIGN_SMTP_PASSWORD", raising=False)
+    # `send` sets the log up for the whole process; what it sets is put back.
+    for name in ("handlers", "propagate", "level"):
+        monkeypatch.setattr(logging.getLogger("campaign_cli"), name, getattr(logging.getLogger("campaign_cli"), name))
+    Path("list.csv").write_text("email,name\nann@example.org,Ann\n")
+    Path("hello.txt").write_text("---\nsubject: Hello\nfrom: Ada <ada@example.org>\n---\nHello {{ name }}\n")
+    return tmp_path
+
+
+def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    """The exit code and the lines on standard error; nothing is on standard output, and nothing was written."""
+    before = sorted(Path().rglob("*"))
+    code = run(arguments)
+    out, err = capsys.readouterr()
+    assert (out, sorted(Path().rglob("*"))) == ("", before)
+    return code, err.splitlines()
+
+
+def usage(command: str, error: str) -> list[str]:
+    return [
+        f"Usage: campaign{command}",
+        f"Try 'campaign{command.partition(' [')[0]} --help' for help.",
+        "",
+        f"Error: {error}",
+    ]
+
+
+GROUP, SEND = " [OPTIONS] COMMAND [ARGS]...", " send [OPTIONS] LIST"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        ("sned", usage(GROUP, "No such command 'sned'.")),
+        ("--nope", usage(GROUP, "No such option '--nope'.")),
+        ("send", usage(SEND, "Missing argument 'LIST'.")),
+        ("send list.csv --limit many", usage(SEND, "Invalid value for '--limit': 'many' is not a valid integer.")),
+        ("send list.csv other.csv", usage(SEND, "Got unexpected extra argument (other.csv)")),
+        ("report", usage(" report [OPTIONS] NAME", "Missing argument 'NAME'.")),
+        ("suppress add", usage(" suppress add [OPTIONS] ADDRESS...", "Missing argument 'ADDRESS...'.")),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_told_with_its_usage(
+    arguments: str, lines: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = said(arguments.split(), capsys)
+    # Which words of click's own follow the first ones depends on its version.
+    assert (code, found[:-1]) == (64, lines[:-1])
+    assert found[-1].startswith(lines[-1].rstrip("."))
+
+
+def test_an_option_that_does_not_exist_is_told_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines = said(["send", "list.csv", "--templat", "x"], capsys)
+    assert (code, lines[:3]) == (64, usage(SEND, "")[:3])
+    assert lines[3].startswith("Error: No such option '--templat'.") or "No such option: --templat" in lines[3]
+    assert len(lines) == 4
+
+
+def test_no_arguments_are_answered_with_the_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines = said([], capsys)
+    assert run(["--help"]) == 0
+    assert (code, lines) == (64, capsys.readouterr().out.splitlines())
+
+
+HELLO = ["send", "list.csv", "-t", "hello.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "lines"),
+    [
+        (
+            ["send", "list.csv", *RELAY],
+            64,
+            ["no template: give one with --template FILE, or as template: in campaign.yaml"],
+        ),
+        (["send", "no.csv", "-t", "hello.txt", *RELAY], 65, ["no.csv: there is no such list"]),
+        (["send", ".", "-t", "hello.txt", *RELAY, "--name", "x"], 65, [".: cannot be read: Is a directory"]),
+        (["send", "list.csv", "-t", "no.txt", *RELAY], 65, ["no.txt: there is no such template"]),
+        (HELLO, 78, [NO_RELAY]),
+        (
+            [*HELLO, *RELAY, "--name", "a/b"],
+            64,
+            [
+                "'a/b' cannot be a campaign's name: use letters, digits, spaces and . _ - + @ = , (at most 100)",
+            ],
+        ),
+        ([*HELLO, "--relay", "smtp://ann:hunter2@h"], 64, [f"--relay: {PASSWORD_IN_URL}"]),
+        (
+            [*HELLO, *RELAY, "--max-runtime", "soon", "--rate", "yaho=1/h"],
+            64,
+            [
+                "--max-runtime: 'soon' is not a length of time: write it as 90s, 55m, 2h or 4d",
+                "--rate: no provider is named 'yaho'; did you mean 'yahoo'?",
+            ],
+        ),
+        ([*HELLO, *RELAY, "--config", "no.yaml"], 78, ["no.yaml: cannot be read: No such file or directory"]),
+        (
+            [*HELLO, *RELAY, "--report", "no/out.csv"],
+            74,
+            ["the report no/out.csv cannot be written there: name another file with --report"],
+        ),
+        (
+            [*HELLO, *RELAY, "--report", "."],
+            74,
+            ["the report . cannot be written there: name another file with --report"],
+        ),
+        (
+            [*HELLO, *RELAY, "--log-file", "no/log.txt"],
+            74,
+            ["the log no/log.txt cannot be written: No such file or directory; name another file"],
+        ),
+        (["report", "nobody"], 64, ["no campaign is named 'nobody'; there is none in {folder}/state"]),
+        (["status", "nobody"], 64, ["no campaign is named 'nobody'; there is none in {folder}/state"]),
+        (["suppress", "add", "nobody"], 64, ["'nobody' is not an address: an email address must have an @-sign"]),
+    ],
+)
+def test_each_error_has_its_exit_code_and_one_line(
+    arguments: list[str], code: int, lines: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = said(arguments, capsys)
+    assert found == (code, [f"campaign: {line.format(folder=folder)}" for line in lines])
+
+
+def test_a_list_a_template_and_a_configuration_that_are_wrong_are_told_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("bad.csv").write_text("name,address\nAnn,ann@example.org\n")
+    Path("bad.txt").write_text("---\nsubject: Hello\nfrom: nobody\n---\nHello {{ name\n")
+    assert said(["send", "bad.csv", "-t", "bad.txt", "--report", "no/r.csv"], capsys) == (
+        65,
+        [
+            "campaign: bad.csv:1: no column is named email: name the address column with --email-column; its columns "
+            "are: name, address",
+            "campaign: bad.txt:5: unexpected end of template, expected 'end of print statement'.",
+            f"campaign: {NO_RELAY}",
+            "campaign: the report no/r.csv cannot be written there: name another file with --report",
+        ],
+    )
+
+
+def test_a_template_that_names_what_the_list_has_not_is_told_with_all_else(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.txt").write_text("---\nsubject: Hello\nfrom: nobody\n---\nHello {{ nam }},\n{{ city }}\n")
+    code, lines = said(["send", "list.csv", "-t", "bad.txt"], capsys)
+    assert (code, lines[0], len(lines), lines[-1]) == (
+        65,
+        "campaign: bad.txt:5: 'nam' is not a column of the list; did you mean 'name'?; the list's columns are: email, "
+        "name",
+        4,
+        f"campaign: {NO_RELAY}",
+    )
+    assert [line.partition("'")[0] for line in lines[1:3]] == ["campaign: bad.txt:6: ", "campaign: bad.txt: from: "]
+
+
+def test_everything_wrong_in_the_configuration_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("campaign.yaml").write_text("relly: smtp://h\nlimit: x\nrate: {yaho: 1/h}\nrelay: smtp://ann:hunter2@h\n")
+    assert said(HELLO, capsys) == (
+        78,
+        [
+            "campaign: campaign.yaml:1: 'relly' is not a setting; did you mean 'relay'?",
+            "campaign: campaign.yaml:2: limit: must be a number from 1 to 1000000000, not 'x'",
+            "campaign: campaign.yaml:3: no provider is named 'yaho'; did you mean 'yahoo'?",
+            f"campaign: campaign.yaml:4: relay: {PASSWORD_IN_URL}",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["status x", "providers", "report x", "suppress list", "suppress add a@example.org"]
+)
+def test_every_command_refuses_a_wrong_configuration(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("campaign.yaml").write_text("relay: [\n")
+    code, lines = said(command.split(), capsys)
+    assert code == 78
+    assert lines == ["campaign: campaign.yaml:2: is not YAML: expected the node content, but found '<stream end>'"]

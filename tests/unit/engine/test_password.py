@@ -1,0 +1,100 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from campaign_cli.config.providers import shipped_providers
+from campaign_cli.config.settings import Password, Settings
+from campaign_cli.engine import preparation
+from campaign_cli.engine.preparation import PASSWORD_VARIABLE, relay_password
+from campaign_cli.model.errors import ConfigError, ExitCode
+from campaign_cli.model.relay import parse_relay
+from campaign_cli.policy.providers import Providers
+
+PROVIDERS = Providers.of(shipped_providers().values())
+SECRET = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+
+
+def refusal(source: Password | None) -> str:
+    with pytest.raises(ConfigError) as error:
+        password(source)
+    assert error.value.exit_code is ExitCode.CONFIG
+    # What the program was given or printed does not show in a traceback either.
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+    return str(error.value)
+
+
+def command(program: str) -> str:
+    """A command that runs a Python program from a file."""
+    Path("tell.py").write_text(program)
+    return f"'{sys.executable}' tell.py"
+
+
+def password(source: Password | None, relay: str = "smtps://ada@mail.example.org") -> str | None:
+    return relay_password(
+        Settings(PROVIDERS, relays=(parse_relay("smtp://backup.example.org"), parse_relay(relay)), password=source)
+    )
+
+
+def test_the_password_comes_from_the_environment_else_a_file_else_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").write_text("from file\r\n")
+    tell = command("print('from command')")
+    both = Password(Path("secret"), tell)
+    found = [password(both), password(Password(None, tell))]
+    monkeypatch.setenv(PASSWORD_VARIABLE, "")
+    found.append(password(both))
+    monkeypatch.setenv(PASSWORD_VARIABLE, "from environment")
+    found += [password(both), password(None)]
+    assert found == ["from file", "from command", "from file", "from environment", "from environment"]
+
+
+def test_a_relay_without_a_user_asks_for_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, SECRET)
+    assert password(Password(Path("no such file")), relay="smtp://other.example.org") is None
+
+
+def test_only_line_ends_are_taken_off_a_password() -> None:
+    Path("secret").write_bytes(b"  s p\xc3\xa4ce \n\n")
+    assert password(Password(Path("secret"))) == "  s päce "
+
+
+def test_a_password_that_is_nowhere_is_told_with_the_relay_and_where_it_could_be() -> None:
+    assert refusal(None) == (
+        f"relay mail.example.org:465 has a user but no password: set {PASSWORD_VARIABLE}, password_file or "
+        "password_command"
+    )
+
+
+def test_a_password_file_that_cannot_be_read_is_told_and_none_of_its_text() -> None:
+    Path("latin").write_bytes(f"{SECRET}é".encode("latin-1"))
+    said = {name: refusal(Password(Path(name))) for name in ("none", "latin", ".")}
+    assert said == {
+        "none": "password_file none: No such file or directory",
+        "latin": "password_file latin: is not UTF-8 text",
+        ".": "password_file .: Is a directory",
+    }
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (f"print('{SECRET}'); raise SystemExit(1)", "CalledProcessError"),
+        (f"import sys; sys.stdout.buffer.write(b'{SECRET}' + bytes([0xFF]))", "UnicodeDecodeError"),
+        (f"print('{SECRET}', flush=True); import signal; signal.pause()", "TimeoutExpired"),
+        ("", "FileNotFoundError"),
+        (None, "ValueError"),
+    ],
+)
+def test_a_command_that_gives_no_password_is_told_and_nothing_it_printed(
+    program: str | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "PASSWORD_TIMEOUT", 0.2 if reason == "TimeoutExpired" else 60.0)
+    line = command(program) if program else "no-such-program-here" if program == "" else "pass 'show"
+    assert refusal(Password(None, line)) == f"password_command {line!r} gave no password: {reason}"

@@ -1,0 +1,242 @@
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from campaign_cli.engine import routes as module
+from campaign_cli.engine.routes import CROWDED_WAIT, HAD_WORKED, LONGEST_COOLING, NEVER_WORKED, Routes
+from campaign_cli.model.errors import NoRouteError
+from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.model.reply import Phase, Reply, Silence
+from campaign_cli.transport.connect import Refusal
+from campaign_cli.transport.session import Session
+
+MAIN, BACKUP = Relay("main", 25, Tls.OFF), Relay("backup", 25, Tls.OFF)
+DOWN = Refusal(Phase.CONNECT, Silence("Connection refused"), lasting=False)
+CROWDED = Refusal(Phase.GREETING, Reply(421, "4.3.2", "too many connections"), lasting=False)
+NO_LOGIN = Refusal(Phase.AUTH, Reply(535, "5.7.8", "no"), lasting=True)
+SAID_DOWN, SAID_NO_LOGIN = "cannot connect: Connection refused", "refused the login: 535 5.7.8 no"
+END = "no relay works: mend that and run the same command again"
+
+
+class FakeWire:
+    """A connection on which nothing is said."""
+
+    def __init__(self) -> None:
+        self.silent = True
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    async def answer(self, timeout: float) -> Silence:  # noqa: ASYNC109
+        return Silence("nobody is there")
+
+    def abort(self) -> None:
+        self.silent = False
+
+    close = abort
+
+
+class World:
+    """Relays that are as `state` says, and a clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.state: dict[str, Refusal | None] = {}
+        self.tried: list[tuple[float, str]] = []
+        self.passwords: set[str | None] = set()
+        self.open: Counter[str] = Counter()
+        self.at: dict[float, Callable[[], object]] = {}
+
+    async def open_session(self, relay: Relay, password: str | None) -> Session | Refusal:
+        self.tried.append((self.now - 1000.0, relay.host))
+        self.passwords.add(password)
+        await asyncio.sleep(0)
+        return self.state.get(relay.host) or session(relay)
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for moment in [moment for moment in self.at if moment <= self.now - 1000.0]:
+            self.at.pop(moment)()
+        await asyncio.sleep(0)
+
+    def turn(self, host: str, state: Refusal | None) -> None:
+        self.state[host] = state
+
+
+def session(relay: Relay) -> Session:
+    wire: Any = FakeWire()
+    return Session(wire, route=relay.name, pipelining=True, smtputf8=True, size=None)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(module, "open_session", world.open_session)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: world.now))
+    monkeypatch.setattr(
+        module, "asyncio", SimpleNamespace(Lock=asyncio.Lock, Condition=asyncio.Condition, sleep=world.sleep)
+    )
+    return world
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(main, 10))
+
+
+def opened(*relays: Relay) -> str:
+    """The route of one session, or why there is none."""
+    try:
+        return str(run(Routes(relays, "secret", max_sessions=9).open()).route)
+    except NoRouteError as error:
+        return str(error)
+
+
+def test_the_first_relay_that_works_is_used(world: World) -> None:
+    assert opened(MAIN, BACKUP) == "main:25"
+    world.state = {"main": DOWN}
+    assert opened(MAIN, BACKUP) == "backup:25"
+    assert (world.tried, world.passwords) == ([(0, "main"), (0, "main"), (0, "backup")], {"secret"})
+
+
+def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_again(world: World) -> None:
+    async def main() -> str:
+        routes = Routes([MAIN, BACKUP], None, max_sessions=999)
+        await routes.open()
+        world.state = {"main": DOWN}
+        for _ in range(200):
+            await routes.open()
+            world.now += 1.0
+        world.state = {}
+        world.now += LONGEST_COOLING
+        return (await routes.open()).route
+
+    assert run(main()) == "main:25"
+    asked = [moment for moment, host in world.tried[1:-1] if host == "main"]
+    assert asked == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+
+
+def test_a_relay_that_comes_back_is_as_good_as_new(world: World) -> None:
+    async def main() -> list[float]:
+        routes = Routes([MAIN], None, max_sessions=9)
+        world.state = {"main": DOWN}
+        world.at = {3.0: lambda: world.turn("main", None)}
+        first = await routes.open()
+        await routes.close(first)
+        world.turn("main", DOWN)
+        world.at = {4.0: lambda: world.turn("main", None)}
+        await routes.open()
+        return [moment for moment, _ in world.tried]
+
+    assert run(main()) == [0, 1, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "until"),
+    [
+        ({"main": DOWN, "backup": DOWN}, [SAID_DOWN, SAID_DOWN], NEVER_WORKED),
+        ({"main": NO_LOGIN, "backup": NO_LOGIN}, [SAID_NO_LOGIN, SAID_NO_LOGIN], 0.0),
+        ({"main": NO_LOGIN, "backup": DOWN}, [SAID_NO_LOGIN, SAID_DOWN], NEVER_WORKED),
+    ],
+)
+def test_when_no_relay_works_each_is_told_with_its_trouble(
+    world: World, state: dict[str, Refusal | None], said: list[str], until: float
+) -> None:
+    world.state = state
+    assert opened(MAIN, BACKUP).splitlines() == [f"relay main:25: {said[0]}", f"relay backup:25: {said[1]}", END]
+    assert until <= world.now - 1000.0 <= until * 2
+    assert world.tried.count((0, "main")) == 1
+    lasting = [host for host, refusal in state.items() if refusal is NO_LOGIN]
+    assert [host for moment, host in world.tried if moment > 0 and host in lasting] == []
+
+
+def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> None:
+    async def main() -> None:
+        routes = Routes([MAIN], None, max_sessions=9)
+        await routes.close(await routes.open())
+        world.state = {"main": DOWN}
+        await routes.open()
+
+    with pytest.raises(NoRouteError):
+        run(main())
+    assert HAD_WORKED <= world.now - 1000.0 <= HAD_WORKED + 2 * LONGEST_COOLING
+
+
+def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_seconds(world: World) -> None:
+    async def main() -> str:
+        routes = Routes([MAIN], None, max_sessions=9)
+        await routes.open()
+        world.state = {"main": CROWDED}
+        world.at = {3 * CROWDED_WAIT: lambda: world.turn("main", None)}
+        return (await routes.open()).route
+
+    assert run(main()) == "main:25"
+    assert [moment for moment, _ in world.tried] == [0, 0, CROWDED_WAIT, 2 * CROWDED_WAIT, 3 * CROWDED_WAIT]
+
+
+def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time(world: World) -> None:
+    async def main() -> None:
+        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        world.state = {"main": DOWN}
+        await routes.open()
+        world.now += 1.0
+        await asyncio.gather(*(routes.open() for _ in range(5)))
+
+    run(main())
+    assert Counter(world.tried) == {(0, "main"): 1, (0, "backup"): 1, (1, "main"): 1, (1, "backup"): 5}
+
+
+def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world: World) -> None:
+    async def main() -> list[object]:
+        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        refusal = Reply(550, "5.7.1", "not you")
+        routes.delivered("backup:25")
+        believed: list[object] = [routes.refused(name, Phase.MAIL, refusal) for name in ("main:25", "backup:25")]
+        return [*believed, (await routes.open()).route]
+
+    assert run(main()) == [True, False, "backup:25"]
+    assert world.tried == [(0, "backup")]
+
+
+def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
+    async def main() -> list[int]:
+        routes = Routes([MAIN], None, max_sessions=2)
+        first, second = await routes.open(), await routes.open()
+        waiting = [asyncio.create_task(routes.open()) for _ in range(3)]
+
+        async def served() -> int:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return sum(task.done() for task in waiting)
+
+        counts = [await served()]
+        await routes.close(first)
+        counts.append(await served())
+        second.abort()
+        await routes.give_back(second)
+        counts.append(await served())
+        await routes.give_back(await waiting[0])
+        counts.append(await served())
+        return counts
+
+    assert run(main()) == [0, 1, 2, 3]
+    assert len(world.tried) == 4
+
+
+def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(world: World) -> None:
+    async def main() -> list[bool]:
+        routes = Routes([MAIN], None, max_sessions=2)
+        good, bad = await routes.open(), await routes.open()
+        await routes.give_back(bad)
+        bad.abort()
+        await routes.give_back(good)
+        again, fresh = await routes.open(), await routes.open()
+        await routes.give_back(again)
+        await routes.close_idle()
+        return [again is good, fresh not in (good, bad), good.usable, fresh.usable]
+
+    assert run(main()) == [True, True, False, True]
+    assert len(world.tried) == 3
