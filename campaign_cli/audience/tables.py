@@ -50,6 +50,8 @@ def open_table(path: Path, source: str) -> Table:
     try:
         with path.open("rb") as file:
             head = file.read(512)
+            while head and not head.strip():
+                head = file.read(512)
         if not head.strip():
             raise ListError(f"{source}: is empty: its first line must name the columns, such as: email,name")
         match path.suffix.lower():
@@ -109,7 +111,9 @@ def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterato
                 return
             except csv.Error as error:
                 # What stands after a quote that never closes is part of its cell: no row from here on can be believed.
-                if "unexpected end" in str(error) or "field larger" in str(error):
+                # One that closes at the opening quote of another cell has swallowed the rows between.
+                swallowed = reader.line_num > line
+                if swallowed or "unexpected end" in str(error) or "field larger" in str(error):
                     raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
                 yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
                 continue
@@ -121,7 +125,11 @@ def _sniffed(path: Path, source: str, encoding: str) -> str:
     """The delimiter with which the first row makes the best header."""
 
     def worth(delimiter: str) -> tuple[bool, int]:
-        _, cells, _ = next(_csv_rows(path, source, encoding, delimiter), (1, [], ""))
+        try:
+            _, cells, _ = next(_csv_rows(path, source, encoding, delimiter), (1, [], ""))
+        except ListError:
+            # With a delimiter that leaves an address column it may be part of a cell; else it is what is wrong.
+            return False, LONGEST_CELL
         return any(map(is_address_column, cells)), len(cells)
 
     return max(DELIMITERS, key=worth)
@@ -140,6 +148,8 @@ def _json_lines(path: Path, source: str) -> Table:
                     continue
                 try:
                     row = json.loads(text)
+                    named = row if isinstance(row, dict) else {}
+                    cells = {key.strip(): _text(value) for key, value in named.items() if key.strip()}
                     if "\\u" in text:
                         # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
                         json.dumps(row, ensure_ascii=False).encode()
@@ -147,7 +157,7 @@ def _json_lines(path: Path, source: str) -> Table:
                     yield Record(line, {}, "it is not JSON")
                     continue
                 if isinstance(row, dict):
-                    yield Record(line, {key.strip(): _text(value) for key, value in row.items() if key.strip()})
+                    yield Record(line, cells)
                 else:
                     yield Record(line, {}, 'it is not a JSON object, such as {"email": "ann@example.org"}')
 
@@ -177,8 +187,7 @@ def _spreadsheet(path: Path, source: str) -> Table:
         try:
             with CalamineWorkbook.from_path(str(path)) as workbook:
                 sheet = workbook.get_sheet_by_index(0)
-                first = (sheet.start or (0, 0))[0]
-                for line, cells in enumerate(sheet.iter_rows(), first + 1):
+                for line, cells in enumerate(sheet.iter_rows(), 1):
                     if any(_text(cell).strip() for cell in cells):
                         yield line, cells
         except (CalamineError, ValueError) as error:
