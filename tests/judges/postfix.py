@@ -1,0 +1,189 @@
+"""Postfix: its configuration, and how its log is read. It has no SMTP client; all it delivers by is one Maildir."""
+
+import re
+import socketserver
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Self
+
+from tests.judges.server import MAILDIR, REFUSED, VMAIL, Log, Server
+
+POSTFIX, POSTDROP = 5001, 5002
+
+MAIN = f"""
+compatibility_level = 3.6
+myhostname = postfix.judge.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtp_dns_support_level = disabled
+mynetworks = 127.0.0.0/8
+default_transport = error:nothing leaves this machine
+relay_transport = error:nothing leaves this machine
+local_transport = error:nobody lives here
+alias_maps =
+alias_database =
+maillog_file = /var/log/postfix.log
+smtputf8_enable = yes
+enable_long_queue_ids = yes
+local_header_rewrite_clients =
+virtual_mailbox_domains = static:every
+virtual_mailbox_maps = static:{Path(MAILDIR).name}/
+virtual_mailbox_base = /{Path(MAILDIR).parent}
+virtual_uid_maps = static:{VMAIL}
+virtual_gid_maps = static:{VMAIL}
+smtpd_restriction_classes = greylist
+greylist = check_policy_service inet:127.0.0.1:%(greylist)d
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access regexp:/etc/postfix/rcpt
+smtpd_data_restrictions = check_recipient_access regexp:/etc/postfix/data
+header_checks = regexp:/etc/postfix/content
+%(tls)s
+"""
+
+MASTER = """
+127.0.0.1:%(port)d inet n - n - - smtpd
+cleanup  unix n - n - 0 cleanup
+qmgr     unix n - n 300 1 qmgr
+tlsmgr   unix - - n 1000? 1 tlsmgr
+rewrite  unix - - n - - trivial-rewrite
+bounce   unix - - n - 0 bounce
+defer    unix - - n - 0 bounce
+trace    unix - - n - 0 bounce
+verify   unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+error    unix - - n - - error
+retry    unix - - n - - error
+virtual  unix - n n - - virtual
+anvil    unix - - n - 1 anvil
+postlog  unix-dgram n - n - 1 postlogd
+"""
+
+AT_RCPT, AT_DATA = ("bounce", "full", "busy"), ("early", "moody")
+"""`blocked` is refused by its To header. Not by smtpd_end_of_data_restrictions: after such a refusal, smtpd of 3.7.11
+dies (signal 11) at the next refused RCPT, unless RSET came between."""
+
+CONTENT = rf"""/^To:.*[ <]blocked\+/ REJECT {REFUSED["blocked"][1]} blocked
+"""
+
+QUEUE = "active bounce corrupt defer deferred flush hold incoming private saved trace"
+
+_TAKEN = re.compile(r"/qmgr\[\d+\]: (\w+): from=<.*nrcpt=1 \(queue active\)$")
+_NAMED = re.compile(r"/cleanup\[\d+\]: (\w+): message-id=(\S+)$")
+_STORED = re.compile(r"/virtual\[\d+\]: (\w+): to=<(\S+)>, .*status=sent \(delivered to maildir\)$")
+_DONE = re.compile(r"/qmgr\[\d+\]: (\w+): removed$")
+_REFUSED = re.compile(r"/smtpd\[\d+\]: \w+: reject: \S+ from \S+ (\d+) (\S+) .* to=<(\S+)> ")
+_CONTENT_REFUSED = re.compile(r"/cleanup\[\d+\]: \w+: reject: header To: .* to=<(\S+)> .*: (5\S+) blocked$")
+
+
+class Postfix(Server):
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS."""
+
+    accepted = ("250", "2.0.0")
+    recipient_header = "Delivered-To"
+
+    def __init__(self, unpacked: Path, root: Path, *, certificate: str = "") -> None:
+        super().__init__(unpacked, root)
+        self._greylist = Greylist()
+        self.folder("var/spool/postfix", 0)
+        for name in QUEUE.split():
+            self.folder(f"var/spool/postfix/{name}", POSTFIX, group=0, mode=0o700)
+        self.folder("var/spool/postfix/pid", 0)
+        self.folder("var/spool/postfix/maildrop", POSTFIX, group=POSTDROP, mode=0o730)
+        self.folder("var/spool/postfix/public", POSTFIX, group=POSTDROP, mode=0o710)
+        self.folder("var/lib/postfix", POSTFIX)
+        self.folder("var/log", 0)
+        tls = "smtpd_tls_security_level = none"
+        if certificate:
+            self.write("etc/postfix/both.pem", certificate, mode=0o600)
+            tls = (
+                "smtpd_tls_security_level = may\nsmtpd_tls_chain_files = /etc/postfix/both.pem\n"
+                "smtpd_tls_received_header = yes"
+            )
+        self.write("etc/postfix/main.cf", MAIN % {"greylist": self._greylist.port, "tls": tls})
+        self.write("etc/postfix/master.cf", MASTER % {"port": self.port})
+        self.write("etc/postfix/rcpt", refusals(AT_RCPT) + "/^defer\\+/ greylist\n")
+        self.write("etc/postfix/data", refusals(AT_DATA))
+        self.write("etc/postfix/content", CONTENT)
+
+    @property
+    def version(self) -> str:
+        """As Postfix says it."""
+        return self.ask("/usr/sbin/postconf", "mail_version")
+
+    def command(self) -> list[str]:
+        """The master in the foreground, without the shell scripts around it."""
+        return ["/usr/lib/postfix/sbin/master", "-d"]
+
+    def __enter__(self) -> Self:
+        self._greylist.start()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._greylist.stop()
+
+    def read_log(self) -> Log:
+        """What it wrote down so far."""
+        log = Log(Counter(), Counter(), Counter(), Counter())
+        message_ids: dict[str, str] = {}
+        for line in (self.root / "var/log/postfix.log").read_text(encoding="utf-8").splitlines():
+            if found := _NAMED.search(line):
+                message_ids[found[1]] = found[2]
+            elif found := _TAKEN.search(line):
+                log.taken[found[1]] += 1
+            elif found := _STORED.search(line):
+                log.delivered[found[2], message_ids[found[1]]] += 1
+            elif found := _DONE.search(line):
+                log.done[found[1]] += 1
+            elif found := _REFUSED.search(line):
+                log.refused[found[3], int(found[1]), found[2]] += 1
+            elif found := _CONTENT_REFUSED.search(line):
+                # Its reply code is not logged; REJECT has no other (header_checks(5)).
+                log.refused[found[1], 550, found[2]] += 1
+        return log
+
+
+def refusals(kinds: tuple[str, ...]) -> str:
+    """An access table that refuses recipients of these kinds."""
+    return "".join(rf"/^{kind}\+/ {REFUSED[kind][0]} {REFUSED[kind][1]} {kind}" + "\n" for kind in kinds)
+
+
+class Greylist(socketserver.ThreadingTCPServer):
+    """A policy service: it refuses every recipient the first time it is asked about them."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Asked)
+        self.port: int = self.server_address[1]
+        self.known: set[str] = set()
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def start(self) -> None:
+        """Serve until `stop`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The end of it."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Asked(socketserver.StreamRequestHandler):
+    """Requests are `name=value` lines up to an empty one (SMTPD_POLICY_README)."""
+
+    server: Greylist
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            name, _, value = line.decode().strip().partition("=")
+            if name == "recipient":
+                code, enhanced = REFUSED["defer"]
+                answer = "DUNNO" if value in self.server.known else f"{code} {enhanced} defer"
+                self.server.known.add(value)
+            elif not name:
+                self.wfile.write(f"action={answer}\n\n".encode())
