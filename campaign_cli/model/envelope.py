@@ -22,7 +22,8 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """RFC 5322 bytes, with CRLF line ends and not yet dot-stuffed, and the Message-ID they carry."""
+    """RFC 5322 bytes, with CRLF line ends and not yet dot-stuffed; their Message-ID; their Date, in UTC seconds."""
 
     message_id: str
     content: bytes
+    dated_at: float

@@ -13,7 +13,6 @@ class State(StrEnum):
     """Where a recipient stands. The values are the words of the ledger and of the report."""
 
     PENDING = "pending"
-    CLAIMED = "claimed"
     SUBMITTING = "submitting"
     DELIVERED = "delivered"
     DEFERRED = "deferred"
@@ -31,16 +30,14 @@ class RowStatus(StrEnum):
     DUPLICATE = "duplicate"
 
 
-P, C, S = State.PENDING, State.CLAIMED, State.SUBMITTING
+P, D, S = State.PENDING, State.DEFERRED, State.SUBMITTING
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # Claimed by a lane; found on the suppression list.
-    P: frozenset({C, State.SUPPRESSED}),
-    State.DEFERRED: frozenset({C, State.SUPPRESSED, State.EXPIRED}),
-    # Marked before anything is handed over; given back; not to be sent after all; impossible to compose.
-    C: frozenset({S, P, State.DEFERRED, State.SUPPRESSED, State.FAILED}),
+    # Marked before anything is handed over; found on the suppression list; impossible to compose.
+    P: frozenset({S, State.SUPPRESSED, State.FAILED}),
+    D: frozenset({S, State.SUPPRESSED, State.FAILED}),
     # Judged by its reply; given back, because the session ended before the content did; or nobody knows.
-    S: frozenset({State.DELIVERED, State.DEFERRED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN, State.PENDING}),
+    S: frozenset({P, D, State.DELIVERED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN}),
     # Lifted from the suppression list; made again by a better template; sent again because the user says so.
     State.SUPPRESSED: frozenset({P}),
     State.FAILED: frozenset({P, State.SUPPRESSED}),
@@ -49,6 +46,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.BOUNCED: frozenset(),
     State.EXPIRED: frozenset(),
 }
+"""A recipient that a lane has in hand without having marked it is still where it was: that is memory, not state."""
 
 FINAL = frozenset({State.DELIVERED, State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.FAILED, State.UNCERTAIN})
 """States in which this run has nothing left to do for the recipient."""
@@ -56,8 +54,8 @@ FINAL = frozenset({State.DELIVERED, State.BOUNCED, State.EXPIRED, State.SUPPRESS
 UNFINISHED = frozenset(State) - FINAL
 """States that the next run has still to bring to an end."""
 
-RECOVERY: dict[State, State] = {C: P, S: State.UNCERTAIN}
-"""What the states of a run that died become: nothing was handed over; it may have been (RFC 1047)."""
+RECOVERY: dict[State, State] = {S: State.UNCERTAIN}
+"""What the states of a run that died become: it may have been handed over (RFC 1047)."""
 
 
 def may_follow(before: State, after: State) -> bool:

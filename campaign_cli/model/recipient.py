@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from campaign_cli.model.address import Address
@@ -10,16 +9,18 @@ from campaign_cli.model.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One claimed recipient.
+    """One recipient in a lane's hand.
 
-    `attempts` counts the transactions that ended in a reply about this recipient; `first_attempt_at` is UTC, in
-    seconds since the epoch, None before the first.
+    `fields` is the contact's columns and cells as JSON. `attempts` counts the transactions that ended in a reply
+    about this recipient. Times are UTC, in seconds since the epoch, None before the first attempt:
+    `first_attempt_at`, and `dated_at`, which the Date header of its message says.
     """
 
     id: int
     line: int
     address: Address
     provider: str
-    fields: Mapping[str, str]
+    fields: str
     attempts: int
     first_attempt_at: float | None
+    dated_at: float | None

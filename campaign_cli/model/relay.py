@@ -23,12 +23,16 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Where to connect and as whom. The password is never part of it."""
+    """Where to connect and as whom. The password is never part of it.
+
+    `chunking` is whether CHUNKING (RFC 3030) is used where it is offered.
+    """
 
     host: str
     port: int
     tls: Tls
     user: str | None = None
+    chunking: bool = True
 
     @property
     def name(self) -> str:
@@ -61,23 +65,27 @@ def parse_relay(text: str) -> Relay:
         raise ValueError(f"{url.scheme}:// is not a relay: write smtps:// or smtp://")
     if not url.hostname or url.path.strip("/"):
         raise ValueError(f"{text!r} is not a relay: write it as smtps://user@host or smtp://user@host:587")
+    query = parse_qs(url.query, keep_blank_values=True)
+    if unknown := sorted(set(query) - {"tls", "chunking"}):
+        raise ValueError(f"the relay's URL has ?{unknown[0]}=, which is not known: only ?tls= and ?chunking= are")
+    chunking = query.get("chunking", ["on"])[-1]
+    if chunking not in ("on", "off"):
+        raise ValueError(f"?chunking={chunking} is not known: write on or off")
     return Relay(
         host=url.hostname,
         port=port or DEFAULT_PORTS[url.scheme],
-        tls=_tls(url.scheme, url.hostname, parse_qs(url.query, keep_blank_values=True)),
+        tls=_tls(url.scheme, url.hostname, query.get("tls", [""])[-1]),
         user=unquote(url.username) if url.username else None,
+        chunking=chunking == "on",
     )
 
 
-def _tls(scheme: str, host: str, query: dict[str, list[str]]) -> Tls:
-    if unknown := sorted(set(query) - {"tls"}):
-        raise ValueError(f"the relay's URL has ?{unknown[0]}=, which is not known: only ?tls= is")
+def _tls(scheme: str, host: str, wanted: str) -> Tls:
     if scheme == "smtps":
-        if query:
+        if wanted:
             raise ValueError("smtps:// is always TLS: take ?tls= out, or write smtp://")
         return Tls.IMPLICIT
-    wanted = query["tls"][-1] if query else None
-    if wanted is None:
+    if not wanted:
         return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.REQUIRED
     if wanted not in (Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
         raise ValueError(f"?tls={wanted} is not known: write required, opportunistic or off")

@@ -18,6 +18,7 @@ class Phase(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     DOT = "dot"
+    RSET = "rset"
 
 
 @dataclass(frozen=True, slots=True)

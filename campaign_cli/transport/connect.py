@@ -6,18 +6,24 @@ import asyncio
 import os
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.transport.dialogue import Offers
+from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
-from campaign_cli.transport.wire import Wire, plain, reply_of
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for each step. RFC 5321 4.5.3.2 allows a greeting five minutes, but a relay of one's own that takes more
 than this is down, and another is waiting."""
+
+
+NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+"""What OpenSSL, by its version, calls a greeting in plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
         port=relay.port,
         use_tls=relay.tls is Tls.IMPLICIT,
         start_tls=False,
-        tls_context=_context(relay.tls),
+        tls_context=None if relay.tls is Tls.OFF else _context(relay.tls, os.environ.get("SSL_CERT_FILE")),
         timeout=CONNECT_TIMEOUT,
     )
     phase = Phase.CONNECT
@@ -63,18 +69,26 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
                 await client.starttls()
                 await _ehlo(client)
             elif relay.tls is Tls.REQUIRED:
-                client.close()
+                _abort(client)
                 return Refusal(phase, Silence("the server does not offer STARTTLS (see ?tls= in the docs)"), True)
         if relay.user is not None and password is not None:
             phase = Phase.AUTH
             await client.login(relay.user, password)
         return _session(client, relay)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        client.close()
+        _abort(client)
         return _refusal(phase, error)
     except asyncio.CancelledError:
-        client.close()
+        _abort(client)
         raise
+
+
+def _abort(client: aiosmtplib.SMTP) -> None:
+    """End the connection at once: a polite end of TLS would wait for the server, and outlive the run."""
+    transport = client.transport
+    client.close()
+    if transport:
+        cast(asyncio.Transport, transport).abort()
 
 
 async def _ehlo(client: aiosmtplib.SMTP) -> None:
@@ -84,7 +98,9 @@ async def _ehlo(client: aiosmtplib.SMTP) -> None:
         await client.helo()
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
+@cache
+def _context(tls: Tls, authorities: str | None) -> ssl.SSLContext:
+    """Made once for all sessions: reading the certificates of the system's authorities takes some 20 ms."""
     context = ssl.create_default_context()
     if tls is Tls.OPPORTUNISTIC:
         # Unchecked: it protects against listening alone, which is more than the plain text it replaces.
@@ -94,18 +110,16 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 def _session(client: aiosmtplib.SMTP, relay: Relay) -> Session:
-    transport = cast(asyncio.Transport, client.transport)
-    wire = Wire(transport)
-    transport.set_protocol(wire)
     offered = client.esmtp_extensions
     size = offered.get("size", "").strip()
-    return Session(
-        wire,
-        route=relay.name,
+    offers = Offers(
         pipelining="pipelining" in offered,
+        chunking="chunking" in offered and relay.chunking,
+        eight_bit="8bitmime" in offered,
         smtputf8="smtputf8" in offered,
         size=int(size) if size.isdigit() else None,
     )
+    return Session(cast(asyncio.Transport, client.transport), route=relay.name, offers=offers)
 
 
 def _refusal(phase: Phase, error: Exception) -> Refusal:
@@ -119,10 +133,13 @@ def _refusal(phase: Phase, error: Exception) -> Refusal:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Refusal(Phase.TLS, Silence(f"its certificate is not valid: {cause.verify_message}"), True)
         if isinstance(cause, ssl.SSLError):
-            return Refusal(Phase.TLS, Silence(f"it does not speak TLS as we do: {cause.reason or cause}"), False)
+            plain_port = phase is Phase.CONNECT and cause.reason in NOT_TLS
+            said = "on this port: try smtp://" if plain_port else f"as we do: {cause.reason or cause}"
+            return Refusal(Phase.TLS, Silence(f"it does not speak TLS {said}"), False)
         if isinstance(cause, OSError) and cause.errno:
             # asyncio words ECONNREFUSED in its own way; a failed look-up has numbers of its own, below zero.
             reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
             return Refusal(phase, Silence(reason), lasting=False)
         cause = cause.__cause__ or cause.__context__
-    return Refusal(phase, Silence(str(error) or type(error).__name__), lasting=phase is Phase.AUTH)
+    said = plain(error.message.strip().encode()) if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+    return Refusal(phase, Silence(said or type(error).__name__), lasting=phase is Phase.AUTH)

@@ -1,163 +1,186 @@
-"""A session: one SMTP connection after greeting, TLS and AUTH, and the transactions on it.
+"""A session: one SMTP connection after greeting, TLS and AUTH, carrying one transaction after the other.
 
-aiosmtplib opens it; from then on the connection is ours (`wire`). One recipient a transaction. Whatever ends a
-transaction otherwise than by its final reply ends the session too.
+aiosmtplib opens it (`connect`); from then on the connection is ours. What is said on it is `dialogue`'s to decide.
+Nothing here waits: the session asks its client for the next transaction whenever there is room for one, and tells it
+how each ended, from within the event loop's callbacks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from typing import Protocol
 
-from campaign_cli.model.envelope import Envelope
-from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.transport.wire import Wire
+from campaign_cli.model.reply import Phase, Silence
+from campaign_cli.transport.dialogue import Dialogue, Ending, Endings, Offers, Transaction
 
-TIMEOUTS = {Phase.MAIL: 300.0, Phase.RCPT: 300.0, Phase.DATA: 120.0, Phase.DOT: 600.0}
+TIMEOUTS = {Phase.MAIL: 300.0, Phase.RCPT: 300.0, Phase.DATA: 120.0, Phase.DOT: 600.0, Phase.RSET: 300.0}
 """Seconds to wait for each reply (RFC 5321 4.5.3.2). Ten minutes after the dot: giving up early makes duplicates."""
 
-CONTENT_TIMEOUT = 180.0
-"""Seconds for the server to take the content of a refused transaction's empty message, and for RSET."""
+CLOSING_TIMEOUT = 5.0
+"""Seconds for a server that has said 421 to answer what else is in flight, or to close."""
 
 QUIT_TIMEOUT = 2.0
 """Seconds for the server to answer QUIT; there is nothing to lose in its answer."""
 
-ACCEPTED = {Phase.MAIL: 2, Phase.RCPT: 2, Phase.DATA: 3}
-"""The first digit that lets a transaction go on (RFC 5321 4.3.2)."""
+
+class Client(Protocol):
+    """Whom a session works for."""
+
+    def next_for(self, session: Session) -> Transaction | None:
+        """The next transaction, to be started at once; None: none just now (`Session.pump` asks again)."""
+
+    def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
+        """How one of its transactions ended."""
+
+    def idle(self, session: Session) -> None:
+        """Nothing is in flight on it any more. It may be unusable now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The answer that ended a transaction, and what it answered."""
+class Session(asyncio.Protocol):
+    """An open session with the server `route`."""
 
-    phase: Phase
-    answer: Answer
-
-
-class Session:
-    """An open session. `usable` turns False for good when it must not carry another transaction."""
-
-    def __init__(self, wire: Wire, *, route: str, pipelining: bool, smtputf8: bool, size: int | None) -> None:
+    def __init__(self, transport: asyncio.Transport, *, route: str, offers: Offers) -> None:
         self.route = route
         """The name of the relay it goes to."""
-        self._wire = wire
-        self._pipelining = pipelining
-        self._smtputf8 = smtputf8
-        self._size = size
-        self._broken = False
+        self.offers = offers
         self.transactions = 0
         """How many it has carried."""
-        self.handed_over = False
-        """Whether the present transaction's content may have reached the server whole, and no answer has come yet."""
+        self.client: Client | None = None
+        self._transport = transport
+        self._dialogue = Dialogue(offers)
+        self._watch: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
+        self._gone = False
+        self._farewell: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        transport.set_protocol(self)
 
     @property
     def usable(self) -> bool:
-        """Whether another transaction may start on it, as far as can be seen from here."""
-        return not self._broken and self._wire.silent
+        """Whether another transaction may start on it, now or when there is room, as far as can be seen from here."""
+        return self._dialogue.closing is None and not self._gone
 
-    async def transact(self, envelope: Envelope, content: bytes, barrier: Awaitable[None]) -> Ending:
-        """One transaction, whole. `content` is RFC 5322 bytes, `barrier` is done when its mark is durable.
+    @property
+    def unused(self) -> bool:
+        """Whether nothing is in flight."""
+        return self._dialogue.idle
 
-        No final dot is written before the barrier. An exception, cancellation included, ends the session.
-        """
-        self.handed_over = False
-        self.transactions += 1
-        if refusal := self._unfit(envelope, content):
-            return refusal
-        if not self.usable:
-            self._broken = True
-            return Ending(Phase.MAIL, Silence("the server closed the idle connection"))
-        whole = False
-        try:
-            ending = await self._open_transaction(envelope, len(content))
-            if ending is None:
-                await barrier
-                self.handed_over = True
-                self._wire.write(dot_stuffed(content))
-                ending = Ending(Phase.DOT, await self._wire.answer(TIMEOUTS[Phase.DOT]))
-            whole = isinstance(ending.answer, Reply) and ending.answer.code != 421
-            self.handed_over = False
-            return ending
-        finally:
-            if not whole or self._broken:
-                self.abort()
+    @property
+    def room(self) -> int:
+        """How many transactions may be started on it now."""
+        return self._dialogue.room
 
-    def _unfit(self, envelope: Envelope, content: bytes) -> Ending | None:
-        """What this server would refuse, by what its EHLO offered, refused before it is asked."""
-        if envelope.needs_smtputf8 and not self._smtputf8:
-            reply = Reply(553, "5.6.7", "the relay does not offer SMTPUTF8, which this address needs")
-            return Ending(Phase.RCPT, reply)
-        if self._size and len(content) > self._size:
-            text = f"the message has {len(content)} bytes and the relay takes {self._size}"
-            return Ending(Phase.MAIL, Reply(552, "5.3.4", text))
-        return None
+    @property
+    def handed_over(self) -> int:
+        """Transactions whose content the server may have whole, and whose answer has not come."""
+        return self._dialogue.handed_over
 
-    async def _open_transaction(self, envelope: Envelope, size: int) -> Ending | None:
-        """MAIL, RCPT and DATA, in one write where the server allows it (RFC 2920). None: the content may follow."""
-        steps = [
-            (Phase.MAIL, self._mail(envelope, size)),
-            (Phase.RCPT, f"RCPT TO:<{envelope.recipient.email}>\r\n".encode()),
-            (Phase.DATA, b"DATA\r\n"),
-        ]
-        if self._pipelining:
-            self._wire.write(b"".join(command for _, command in steps))
-        refusal: Ending | None = None
-        for phase, command in steps:
-            if not self._pipelining:
-                if refusal:
-                    break
-                self._wire.write(command)
-            answer = await self._wire.answer(TIMEOUTS[phase])
-            accepted = isinstance(answer, Reply) and answer.code // 100 == ACCEPTED[phase]
-            if not accepted and refusal is None:
-                refusal = Ending(phase, answer)
-            if isinstance(answer, Silence) or answer.code == 421:
-                self._broken = True
-                return refusal
-            if accepted and phase is Phase.DATA and refusal:
-                await self._end_empty()
-        if refusal and refusal.phase is not Phase.MAIL:
-            await self._reset()
-        return refusal
+    # ---- what its client asks ----
 
-    def _mail(self, envelope: Envelope, size: int) -> bytes:
-        parameters = f" SIZE={size}" if self._size is not None else ""
-        parameters += " SMTPUTF8" if envelope.needs_smtputf8 else ""
-        return f"MAIL FROM:<{envelope.sender.email}>{parameters}\r\n".encode()
+    def pump(self) -> None:
+        """Start what there is room for, and write what is to be written."""
+        dialogue = self._dialogue
+        if self.client is not None:
+            while dialogue.room > 0 and not self._gone and (transaction := self.client.next_for(self)):
+                self.transactions += 1
+                dialogue.start(transaction)
+        if (octets := dialogue.output()) and not self._gone:
+            self._transport.write(octets)
+            self._heard_at = self._loop.time()
+            if self._watch is None:
+                self._look_later()
 
-    async def _end_empty(self) -> None:
-        """The recipient was refused, yet the server wants content: an empty message, which must fail (RFC 2920 3.1)."""
-        self._wire.write(b".\r\n")
-        if isinstance(await self._wire.answer(CONTENT_TIMEOUT), Silence):
-            self._broken = True
+    def durable(self, transaction: Transaction) -> None:
+        """The transaction's mark is on disk: its content may end."""
+        self._dialogue.durable(transaction)
+        self.pump()
 
-    async def _reset(self) -> None:
-        if self._broken:
-            return
-        self._wire.write(b"RSET\r\n")
-        answer = await self._wire.answer(CONTENT_TIMEOUT)
-        if isinstance(answer, Silence) or answer.code // 100 != 2:
-            self._broken = True
+    def stop(self, why: str) -> None:
+        """Hand nothing over any more. What has not been handed over ends at once; the rest when it is answered."""
+        self._tell(self._dialogue.stop(Silence(why)))
 
     async def close(self) -> None:
         """QUIT, and the end of the connection, whatever the server answers."""
-        if self.usable:
-            self._wire.write(b"QUIT\r\n")
-            await self._wire.answer(QUIT_TIMEOUT)
-        self._broken = True
-        self._wire.close()
-        await asyncio.sleep(0)
+        if self.usable and self.unused and not self._gone:
+            self.client = None
+            self._dialogue.stop(Silence("closed"))
+            self._farewell = self._loop.create_future()
+            self._transport.write(b"QUIT\r\n")
+            await asyncio.wait([self._farewell], timeout=QUIT_TIMEOUT)
+        self.abort()
 
     def abort(self) -> None:
-        """End the connection at once."""
-        self._broken = True
-        self._wire.abort()
+        """End the connection at once; nothing more is told to its client."""
+        self.client = None
+        self._leave()
 
+    # ---- what the event loop calls ----
 
-def dot_stuffed(content: bytes) -> bytes:
-    """`content` as it goes after DATA: leading dots doubled, and the final dot (RFC 5321 4.5.2)."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio.Protocol."""
+        if self._farewell:
+            self._part()
+            return
+        self._heard_at = self._loop.time()
+        self._tell(self._dialogue.received(data))
+
+    def eof_received(self) -> bool:
+        """Part of asyncio.Protocol: nothing more can come, so the connection is closed."""
+        self._tell(self._dialogue.lost(Silence("the server closed the connection")))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of asyncio.Protocol."""
+        self._gone = True
+        reason = f"the connection was lost ({exc})" if exc else "the server closed the connection"
+        self._tell(self._dialogue.lost(Silence(reason)))
+
+    def _tell(self, endings: Endings) -> None:
+        """Tell the client how transactions ended, and go on."""
+        client = self.client
+        if client is None:
+            self._part()
+            return
+        for transaction, ending in endings:
+            client.ended(self, transaction, ending)
+        self.pump()
+        if self._dialogue.idle:
+            client.idle(self)
+        elif self._dialogue.cut_off and self._watch:
+            self._watch.cancel()
+            self._look_later()
+
+    def _part(self) -> None:
+        if self._farewell and not self._farewell.done():
+            self._farewell.set_result(None)
+
+    def _leave(self) -> None:
+        self._gone = True
+        self._part()
+        if self._watch:
+            self._watch.cancel()
+            self._watch = None
+        self._transport.abort()
+
+    # ---- time ----
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that the reply now due may take."""
+        if self._dialogue.cut_off:
+            return CLOSING_TIMEOUT
+        return TIMEOUTS[self._dialogue.awaited or Phase.DOT]
+
+    def _look_later(self) -> None:
+        """One timer a session, that looks when the last thing heard is too long ago: replies come far more often."""
+        self._watch = self._loop.call_at(self._heard_at + self._patience, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._dialogue.awaited is None or self._gone:
+            return
+        patience = self._patience
+        if self._loop.time() < self._heard_at + patience:
+            self._look_later()
+        else:
+            self._tell(self._dialogue.lost(Silence(f"the server did not answer for {patience:.0f} s")))

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_cli.model.lifecycle import FINAL, RECOVERY, TRANSITIONS, UNFINISHED, State, may_follow
+from campaign_cli.model.lifecycle import FINAL, RECOVERY, TRANSITIONS, UNFINISHED, State, may_follow, sources
 
 HANDED_OVER = {State.DELIVERED, State.BOUNCED, State.EXPIRED}
 
@@ -17,8 +17,18 @@ def test_what_was_delivered_bounced_or_expired_stays_so() -> None:
     assert all(TRANSITIONS[state] == frozenset() for state in HANDED_OVER)
 
 
-def test_recovery_makes_what_was_in_flight_uncertain_and_gives_the_rest_back() -> None:
-    assert RECOVERY == {State.CLAIMED: State.PENDING, State.SUBMITTING: State.UNCERTAIN}
+def test_recovery_makes_what_was_in_flight_uncertain_and_leaves_the_rest() -> None:
+    assert RECOVERY == {State.SUBMITTING: State.UNCERTAIN}
+
+
+def test_only_a_mark_leads_to_what_may_have_been_handed_over_and_only_what_has_no_result_is_marked() -> None:
+    marked = {after: sources(after) for after in [*HANDED_OVER, State.UNCERTAIN, State.SUBMITTING]}
+    before_mark = {State.PENDING, State.DEFERRED}
+    assert marked == {after: {State.SUBMITTING} for after in marked} | {State.SUBMITTING: before_mark}
+
+
+def test_what_a_run_has_left_to_do_is_what_may_be_marked_or_is() -> None:
+    assert {State.PENDING, State.DEFERRED, State.SUBMITTING} == UNFINISHED
 
 
 @given(st.lists(st.sampled_from(State), max_size=40))
@@ -30,6 +40,6 @@ def test_no_way_through_the_table_delivers_without_a_mark_or_leaves_a_delivery(w
     for before, after in itertools.pairwise(way):
         assert before not in HANDED_OVER
         if after in HANDED_OVER | {State.UNCERTAIN}:
-            assert before is State.SUBMITTING or (before, after) == (State.DEFERRED, State.EXPIRED)
+            assert before is State.SUBMITTING
         if after is State.SUBMITTING:
-            assert before is State.CLAIMED
+            assert before in (State.PENDING, State.DEFERRED)

@@ -12,6 +12,9 @@ from campaign_cli.model.relay import Relay, Tls, parse_relay
         ("smtp://localhost:1025", Relay("localhost", 1025, Tls.OPPORTUNISTIC)),
         ("smtp://127.0.0.1:25?tls=off", Relay("127.0.0.1", 25, Tls.OFF)),
         ("smtp://[::1]:25?tls=required", Relay("::1", 25, Tls.REQUIRED)),
+        ("smtp://mail.example.org?chunking=off", Relay("mail.example.org", 587, Tls.REQUIRED, chunking=False)),
+        ("smtps://ann@mail.example.org?chunking=on", Relay("mail.example.org", 465, Tls.IMPLICIT, "ann")),
+        ("smtp://h:25?tls=off&chunking=off", Relay("h", 25, Tls.OFF, chunking=False)),
         ("smtp://mail.example.org?tls=opportunistic", Relay("mail.example.org", 587, Tls.OPPORTUNISTIC)),
     ],
 )
@@ -29,7 +32,9 @@ def test_a_url_says_where_and_how_protected(text: str, relay: Relay) -> None:
         ("smtp://host/path", "write it as smtps://"),
         ("smtps://host?tls=off", "always TLS"),
         ("smtp://host?tls=maybe", "write required, opportunistic or off"),
-        ("smtp://host?tsl=off", r"only \?tls= is"),
+        ("smtp://host?chunking=maybe", r"\?chunking=maybe is not known: write on or off"),
+        ("smtp://host?chunking=", "write on or off"),
+        ("smtp://host?tsl=off", r"\?tsl=, which is not known: only \?tls= and \?chunking= are"),
     ],
 )
 def test_what_is_no_relay_is_refused_with_what_to_write(text: str, complaint: str) -> None:

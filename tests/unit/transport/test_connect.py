@@ -1,4 +1,5 @@
 import asyncio
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.transport.connect import open_session
+from campaign_cli.transport.dialogue import Offers
 from campaign_cli.transport.session import Session
 
 PASSWORD = "open sesame"
@@ -96,7 +98,7 @@ def test_a_wrong_password_is_told_without_the_password(certificate: tuple[ssl.SS
 
 
 def test_tls_on_a_port_without_it_is_told() -> None:
-    assert opened(Tls.IMPLICIT).startswith("TLS failed: it does not speak TLS as we do")
+    assert opened(Tls.IMPLICIT) == "TLS failed: it does not speak TLS on this port: try smtp://"
 
 
 def test_nobody_listening_is_told_in_the_systems_words() -> None:
@@ -127,3 +129,38 @@ def test_a_greeting_that_is_none_opens_no_session(greeting: bytes, said: str) ->
         return str(refusal)
 
     assert asyncio.run(main()).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "chunking", "offers"),
+    [
+        (b"250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SIZE 99\r\n", True, Offers(True, True, size=99)),
+        (b"250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SIZE\r\n", False, Offers(True)),
+        (b"250-h\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 0\r\n", True, Offers(False, False, True, True, 0)),
+        (b"250-h\r\n250-size lots\r\n250 pipelining\r\n", True, Offers(True)),
+        (b"502 what?\r\n250 h\r\n", True, Offers()),
+    ],
+    ids=["all", "chunking off", "others", "odd", "HELO"],
+)
+def test_a_session_uses_what_the_server_offers_but_chunking_only_where_it_is_on(
+    ehlo: bytes, chunking: bool, offers: Offers
+) -> None:
+    async def main() -> Offers:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 hi\r\n")
+            for reply in re.findall(rb"(?:250-.*\r\n)*\d{3} .*\r\n", ehlo):
+                await reader.readline()
+                writer.write(reply)
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        session = await open_session(Relay("127.0.0.1", port, Tls.OFF, chunking=chunking), None)
+        server.close()
+        assert isinstance(session, Session), session
+        session.abort()
+        await server.wait_closed()
+        return session.offers
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) == offers

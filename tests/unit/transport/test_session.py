@@ -1,219 +1,238 @@
+"""A session over a real loopback socket: what asyncio makes of the dialogue, and time."""
+
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import uvloop
 
 from campaign_cli.model.address import Address
 from campaign_cli.model.envelope import Envelope
 from campaign_cli.model.relay import Relay, Tls
-from campaign_cli.model.reply import Phase, Reply, Silence
-from campaign_cli.transport import session as session_module
+from campaign_cli.model.reply import Phase, Reply
+from campaign_cli.transport import session as module
 from campaign_cli.transport.connect import open_session
-from campaign_cli.transport.session import Ending, Session, dot_stuffed
+from campaign_cli.transport.dialogue import Ending, Transaction
+from campaign_cli.transport.session import Session
 
-ENVELOPE = Envelope(Address("ada", "sender.example"), Address("ann", "gmail.com"))
-CONTENT = b"Subject: hello\r\n\r\n.dots\r\n..more\r\nbye\r\n"
+CHUNKING, PIPELINING, PLAIN = ("PIPELINING", "CHUNKING"), ("PIPELINING",), ("8BITMIME",)
+WAYS = pytest.mark.parametrize("offers", [CHUNKING, PIPELINING, PLAIN], ids=["chunking", "pipelining", "plain"])
+USUAL = {"MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n", "RSET": b"250 ok\r\n"}
+TAKEN = Ending(Phase.DOT, Reply(250, "2.0.0", "taken"))
 
 
 @dataclass
 class Script:
-    """What the server answers to each verb, `.` being the end of content; None ends the connection instead."""
+    """What the server answers to each verb, the n-th time too: `DOT`, `DOT2`; None closes the connection instead."""
 
     replies: dict[str, bytes | None] = field(default_factory=dict)
-    offers: tuple[str, ...] = ("PIPELINING", "SIZE 1000")
+    offers: tuple[str, ...] = CHUNKING
     heard: list[str] = field(default_factory=list)
-    chunks: list[bytes] = field(default_factory=list)
-    content: bytes = b""
+    content: list[bytes] = field(default_factory=list)
+    reset: bool = False
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server has heard anything."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, verb: str) -> bytes | None:
-        usual = {"MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n", ".": b"250 2.0.0 taken\r\n"}
-        return self.replies.get(verb, usual.get(verb, b"250 ok\r\n"))
+        self.heard.append(verb)
+        if verb == "EHLO":
+            return (
+                b"250-scripted\r\n" + b"".join(b"250-%s\r\n" % each.encode() for each in self.offers) + b"250 HELP\r\n"
+            )
+        usual = self.replies.get(verb, USUAL.get(verb, b"250 2.0.0 taken\r\n"))
+        return self.replies.get(f"{verb}{self.heard.count(verb)}", usual)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self.dialogue(reader, writer)
-        except ConnectionError:
+            await self.converse(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            if self.reset:
+                writer.transport.abort()
             writer.close()
+            self.told.set()
             self.ended.set()
 
-    async def dialogue(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hi\r\n")
-        buffer, in_content = b"", False
-        while chunk := await reader.read(65536):
-            self.chunks.append(chunk)
-            buffer += chunk
-            while (end := buffer.find(b"\r\n")) >= 0:
-                line, buffer = buffer[: end + 2], buffer[end + 2 :]
-                if in_content and line != b".\r\n":
-                    self.content += line
-                    continue
-                verb = "." if in_content else line[:4].decode().strip().upper()
-                self.heard.append(verb)
-                offers = [b"scripted", *(offer.encode() for offer in self.offers)]
-                reply = b"".join(b"250-%s\r\n" % each for each in offers[:-1]) + b"250 %s\r\n" % offers[-1]
-                answer = reply if verb == "EHLO" else self.answer(verb)
-                in_content = verb == "DATA" and bool(answer) and answer[:1] == b"3"
-                if answer is None:
+        verb = ""
+        while not (verb == "QUIT" and "QUIT" not in self.replies):
+            line = (await reader.readuntil(b"\r\n")).decode()
+            verb = line[:4].strip()
+            if verb == "BDAT":
+                self.content.append(await reader.readexactly(int(line.split()[1])))
+                verb = "DOT"
+            answer = self.answer(verb)
+            self.told.set()
+            if answer is None:
+                return
+            writer.write(answer)
+            if verb == "DATA" and answer.startswith(b"3"):
+                self.content.append(await reader.readuntil(b"\r\n.\r\n"))
+                if (answer := self.answer("DOT")) is None:
                     return
                 writer.write(answer)
 
 
-def during(script: Script, act: Callable[[Session], Awaitable[None]]) -> None:
+class Clerk:
+    """A client that has `names` to send to, each durable at once unless told not to."""
+
+    def __init__(self, *names: str, durable: bool = True) -> None:
+        self.waiting = [message(name) for name in names]
+        self.durable = durable
+        self.started: list[Transaction] = []
+        self.endings: list[tuple[str, Ending]] = []
+        self.idled = asyncio.Event()
+
+    def next_for(self, session: Session) -> Transaction | None:
+        if not self.waiting:
+            return None
+        transaction = self.waiting.pop(0)
+        transaction.durable = self.durable
+        self.started.append(transaction)
+        return transaction
+
+    def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
+        self.endings.append((transaction.envelope.recipient.local, ending))
+
+    def idle(self, session: Session) -> None:
+        self.idled.set()
+
+    @property
+    def told(self) -> list[str]:
+        return [
+            f"{name} {ending.phase} {ending.answer.code if isinstance(ending.answer, Reply) else ending.answer.reason}"
+            for name, ending in self.endings
+        ]
+
+
+def message(name: str) -> Transaction:
+    content = f"Subject: to {name}\r\n\r\n.dots\r\n..more\r\n\x00bye\r\n".encode()
+    return Transaction(Envelope(Address("ada", "sender.example"), Address(name, "x.example")), content)
+
+
+def during(script: Script, act: Callable[[Session], Awaitable[None]], loop: Any = None) -> None:
     """Run `act` with a session that is open to a server which follows `script`."""
 
     async def main() -> None:
         server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        session = await open_session(Relay("127.0.0.1", port, Tls.OFF), None)
+        session = await open_session(Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF), None)
         assert isinstance(session, Session), session
+        script.told.clear()
         try:
             await act(session)
         finally:
             session.abort()
             await script.ended.wait()
             server.close()
-            await asyncio.sleep(0.001)
+            await server.wait_closed()
 
-    asyncio.run(asyncio.wait_for(main(), 10))
-
-
-def durable() -> asyncio.Future[None]:
-    """The barrier of a mark that is on disk."""
-    barrier = asyncio.get_running_loop().create_future()
-    barrier.set_result(None)
-    return barrier
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(main(), 10))
 
 
-def one(script: Script) -> tuple[Ending, bool]:
-    """How one transaction ends, and whether its session could carry another."""
-    ended: list[tuple[Ending, bool]] = []
+def sent(script: Script, *names: str, loop: Any = None) -> tuple[list[str], bool]:
+    """How transactions end, and whether their session could carry another."""
+    found: list[tuple[list[str], bool]] = []
 
     async def act(session: Session) -> None:
-        ending = await session.transact(ENVELOPE, CONTENT, durable())
-        ended.append((ending, session.usable))
+        session.client = clerk = Clerk(*names)
+        session.pump()
+        await clerk.idled.wait()
+        assert (session.unused, session.handed_over) == (True, 0)
+        found.append((clerk.told, session.usable))
 
-    during(script, act)
-    return ended[0]
-
-
-@pytest.mark.parametrize("offers", [("PIPELINING",), ("8BITMIME",)], ids=["pipelining", "one command at a time"])
-def test_a_message_arrives_as_it_was_and_the_session_goes_on(offers: tuple[str, ...]) -> None:
-    script = Script(offers=offers)
-    assert one(script) == (Ending(Phase.DOT, Reply(250, "2.0.0", "taken")), True)
-    assert script.heard == ["EHLO", "MAIL", "RCPT", "DATA", "."]
-    assert script.content == b"Subject: hello\r\n\r\n..dots\r\n...more\r\nbye\r\n"
+    during(script, act, loop)
+    return found[0]
 
 
-def test_with_pipelining_mail_rcpt_and_data_are_one_write() -> None:
-    script = Script()
-    one(script)
-    assert script.chunks[1] == b"MAIL FROM:<ada@sender.example> SIZE=38\r\nRCPT TO:<ann@gmail.com>\r\nDATA\r\n"
+@pytest.mark.parametrize("loop", [None, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@WAYS
+def test_messages_arrive_byte_for_byte_in_their_order_and_the_session_goes_on(offers: Any, loop: Any) -> None:
+    script, names = Script(offers=offers), [f"n{number}" for number in range(20)]
+    assert sent(script, *names, loop=loop) == ([f"{name} dot 250" for name in names], True)
+    received = [content.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.") for content in script.content]
+    expected = [message(name).content for name in names]
+    assert (script.content if offers is CHUNKING else received) == expected
+
+
+@WAYS
+def test_a_refusal_is_told_with_its_words_and_the_others_go_on(offers: Any) -> None:
+    behind = {CHUNKING: "DOT2", PIPELINING: "DATA2", PLAIN: "never asked"}[offers]
+    script = Script({"RCPT2": b"550 5.1.1 who?\r\n", behind: b"503 no\r\n"}, offers)
+    assert sent(script, "ann", "bob", "cy") == (["ann dot 250", "bob rcpt 550", "cy dot 250"], True)
+
+
+@pytest.mark.parametrize("loop", [None, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("reset", [False, True], ids=["eof", "reset"])
+@WAYS
+def test_a_connection_that_ends_leaves_what_was_handed_over_unknown(offers: Any, reset: bool, loop: Any) -> None:
+    (told,), usable = sent(Script({"DOT": None}, offers, reset=reset), "ann", loop=loop)
+    assert (told.startswith(("ann dot the server closed", "ann dot the connection was lost")), usable) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("replies", "ending", "usable"),
+    ("offers", "verb", "phase"),
     [
-        ({"MAIL": b"550 5.7.1 no\r\n", "RCPT": b"503 no\r\n", "DATA": b"503 no\r\n"}, (Phase.MAIL, 550), True),
-        ({"RCPT": b"550 5.1.1 who?\r\n", "DATA": b"503 no\r\n"}, (Phase.RCPT, 550), True),
-        ({"RCPT": b"450 4.2.1 busy\r\n", "DATA": b"354 go\r\n", ".": b"554 empty\r\n"}, (Phase.RCPT, 450), True),
-        # A server that takes the empty message of a refused recipient has delivered nothing to anybody.
-        ({"RCPT": b"550 5.1.1 who?\r\n", "DATA": b"354 go\r\n", ".": b"250 taken\r\n"}, (Phase.RCPT, 550), True),
-        ({"DATA": b"451 4.3.0 later\r\n"}, (Phase.DATA, 451), True),
-        ({".": b"550 5.7.1 spam\r\n"}, (Phase.DOT, 550), True),
-        ({".": b"421 4.3.2 going down\r\n"}, (Phase.DOT, 421), False),
-        ({"RCPT": b"421 4.7.0 enough\r\n"}, (Phase.RCPT, 421), False),
-        ({"MAIL": b"250 ok\r\n", "RCPT": None}, (Phase.RCPT, None), False),
-        ({"DATA": None}, (Phase.DATA, None), False),
-        ({".": None}, (Phase.DOT, None), False),
-        ({".": b"250-2.0.0 taken\r\n550 not\r\n"}, (Phase.DOT, None), False),
-        ({".": b"hello\r\n"}, (Phase.DOT, None), False),
+        (PLAIN, "MAIL", Phase.MAIL),
+        (PLAIN, "RCPT", Phase.RCPT),
+        (PIPELINING, "DATA", Phase.DATA),
+        (PIPELINING, "DOT", Phase.DOT),
+        (CHUNKING, "DOT", Phase.DOT),
     ],
 )
-@pytest.mark.parametrize("offers", [("PIPELINING",), ("8BITMIME",)], ids=["pipelining", "one command at a time"])
-def test_a_transaction_ends_in_the_first_answer_that_stops_it(
-    replies: dict[str, bytes | None], ending: tuple[Phase, int | None], usable: bool, offers: tuple[str, ...]
+def test_a_server_that_is_silent_is_given_up_after_the_time_its_answer_may_take_and_not_before(
+    offers: Any, verb: str, phase: Phase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, still_usable = one(Script(replies, offers))
-    code = found.answer.code if isinstance(found.answer, Reply) else None
-    assert ((found.phase, code), still_usable) == (ending, usable)
+    monkeypatch.setattr(module, "TIMEOUTS", dict.fromkeys(module.TIMEOUTS, 0.15) | {phase: 0.3})
+    began = time.monotonic()
+    assert sent(Script({verb: b""}, offers), "ann") == ([f"ann {phase} the server did not answer for 0 s"], False)
+    assert time.monotonic() - began > 0.3
 
 
-def test_no_content_is_written_before_the_mark_is_durable() -> None:
+def test_a_server_that_has_said_421_has_a_few_seconds_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CLOSING_TIMEOUT", 0.05)
+    script = Script({"DOT2": b"421 4.7.0 bye\r\n", "RSET2": b"", "MAIL": b"250 ok\r\n", "MAIL3": b""})
+    script.replies |= {"RCPT3": b"", "DOT3": b""}
+    silent = "the server did not answer for 0 s"
+    assert sent(script, "ann", "bob", "cy") == (["ann dot 250", "bob dot 421", f"cy mail {silent}"], False)
+
+
+def test_nothing_is_written_before_the_mark_is_durable_and_no_time_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMEOUTS", dict.fromkeys(module.TIMEOUTS, 0.2))
     script = Script()
 
     async def act(session: Session) -> None:
-        mark = asyncio.get_running_loop().create_future()
-        sending = asyncio.create_task(session.transact(ENVELOPE, CONTENT, mark))
-        while "DATA" not in script.heard:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert (script.content, session.handed_over) == (b"", False)
-        mark.set_result(None)
-        assert (await sending).phase is Phase.DOT
-        assert script.content
+        session.client = clerk = Clerk("ann")
+        session.pump()
+        await clerk.idled.wait()
+        clerk.idled.clear()
+        clerk.durable = False
+        clerk.waiting.append(message("bob"))
+        session.pump()
+        # Longer than any answer may take.
+        await asyncio.sleep(0.25)
+        assert (script.heard[1:], session.handed_over, session.unused) == (["MAIL", "RCPT", "DOT"], 0, False)
+        session.durable(clerk.started[1])
+        assert session.handed_over == 1
+        await clerk.idled.wait()
+        assert clerk.told == ["ann dot 250", "bob dot 250"]
 
     during(script, act)
 
 
-def test_a_transaction_that_is_cancelled_ends_its_session() -> None:
+def test_a_client_that_had_nothing_is_asked_again_when_it_says_so() -> None:
     async def act(session: Session) -> None:
-        sending = asyncio.create_task(session.transact(ENVELOPE, CONTENT, asyncio.Future()))
-        await asyncio.sleep(0)
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
-        assert not session.usable
+        session.client = clerk = Clerk()
+        session.pump()
+        clerk.waiting.append(message("ann"))
+        session.pump()
+        await clerk.idled.wait()
+        assert (clerk.endings, session.transactions) == ([("ann", TAKEN)], 1)
 
     during(Script(), act)
-
-
-def test_a_server_that_says_something_unasked_gets_no_further_transaction() -> None:
-    async def act(session: Session) -> None:
-        await session.transact(ENVELOPE, CONTENT, durable())
-        async with asyncio.timeout(5):
-            while session.usable:  # noqa: ASYNC110
-                await asyncio.sleep(0)
-        ending = await session.transact(ENVELOPE, CONTENT, durable())
-        assert (ending.phase, isinstance(ending.answer, Silence)) == (Phase.MAIL, True)
-
-    during(Script({".": b"250 taken\r\n421 idle too long\r\n"}), act)
-
-
-def test_a_server_that_is_silent_after_the_final_dot_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(session_module.TIMEOUTS, Phase.DOT, 0.05)
-    ending, usable = one(Script({".": b""}))
-    assert (ending, usable) == (Ending(Phase.DOT, Silence("the server did not answer for 0 s")), False)
-
-
-def test_what_the_server_would_refuse_is_refused_before_it_is_asked() -> None:
-    script = Script(offers=("SIZE 10",))
-
-    async def act(session: Session) -> None:
-        too_big = await session.transact(ENVELOPE, CONTENT, durable())
-        intl = Envelope(ENVELOPE.sender, Address("jürgen", "gmail.com"))
-        no_utf8 = await session.transact(intl, b"", durable())
-        assert [(each.phase, str(each.answer)[:9]) for each in (too_big, no_utf8)] == [
-            (Phase.MAIL, "552 5.3.4"),
-            (Phase.RCPT, "553 5.6.7"),
-        ]
-        assert session.usable
-
-    during(script, act)
-    assert script.heard == ["EHLO"]
-
-
-@given(st.lists(st.sampled_from([b".", b"..", b"a", b".a", b"", b"\r\n", b"\r\n.\r\n"])).map(b"\r\n".join))
-def test_dot_stuffing_is_undone_by_the_rule_of_the_rfc(content: bytes) -> None:
-    wire = dot_stuffed(content)
-    lines = wire.split(b"\r\n")
-    end = lines.index(b".")
-    assert lines[end + 1 :] == [b""]
-    received = b"".join((line[1:] if line.startswith(b".") else line) + b"\r\n" for line in lines[:end])
-    assert received in (content, content + b"\r\n")

@@ -1,10 +1,9 @@
-"""What a server says, byte by byte: a parser of replies that knows no socket, and the protocol that feeds it."""
+"""What a server says, byte by byte: a parser of replies that knows no socket."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import deque
+from functools import lru_cache
 
 from campaign_cli.model.reply import Answer, Reply, Silence
 
@@ -13,6 +12,9 @@ MAX_LINE = 4096
 
 MAX_LINES = 100
 """Lines in a reply: an EHLO answer has about 20, an endless one is hostile."""
+
+REMEMBERED = 256
+"""Replies of one line that are kept parsed: a server says the same few all day long."""
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
@@ -23,7 +25,7 @@ class ReplyParser:
     """Bytes in, replies out, however the bytes were cut. Once something makes no sense, everything after is lost."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
         self._lines: list[tuple[bytes, str]] = []
         self._lost = False
 
@@ -31,21 +33,25 @@ class ReplyParser:
         """The replies that `received` completes; a Silence, once, when it is not SMTP."""
         if self._lost:
             return []
-        self._buffer += received
+        if self._buffer:
+            received = self._buffer + received
         answers: list[Answer] = []
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
-            answer = self._line(line)
+        start = 0
+        while (end := received.find(b"\n", start)) >= 0:
+            line = received[start:end].rstrip(b"\r")
+            start = end + 1
+            answer = (None if self._lines else _whole(line)) or self._line(line)
             if answer is not None:
                 answers.append(answer)
             if isinstance(answer, Silence):
                 return answers
+        self._buffer = received[start:]
         if len(self._buffer) > MAX_LINE:
             answers.append(self._lose("a reply line that does not end"))
         return answers
 
     def _line(self, line: bytes) -> Answer | None:
+        """One line of a reply that has several, or of none."""
         found = _LINE.fullmatch(line)
         if found is None or len(line) > MAX_LINE:
             return self._lose(f"not an SMTP reply: {plain(line[:80])!r}")
@@ -62,8 +68,17 @@ class ReplyParser:
 
     def _lose(self, reason: str) -> Silence:
         self._lost = True
-        self._buffer.clear()
+        self._buffer = b""
         return Silence(f"the server sent {reason}")
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _whole(line: bytes) -> Reply | None:
+    """The reply that is this one line; None when it is not one."""
+    found = _LINE.fullmatch(line) if len(line) <= MAX_LINE else None
+    if found is None or found[2] == b"-" or (found[3] and not found[2]):
+        return None
+    return reply_of(int(found[1]), [plain(found[3])])
 
 
 def reply_of(code: int, lines: list[str]) -> Reply:
@@ -82,67 +97,3 @@ def reply_of(code: int, lines: list[str]) -> Reply:
 def plain(raw: bytes) -> str:
     """Text that cannot move a terminal's cursor: control characters become U+FFFD."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", raw.decode("utf-8", "replace").replace("\t", " "))
-
-
-class Wire(asyncio.Protocol):
-    """An opened connection on which we write commands and await answers."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._parser = ReplyParser()
-        self._answers: deque[Answer] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._ended: Silence | None = None
-
-    def data_received(self, data: bytes) -> None:
-        """Part of asyncio.Protocol."""
-        self._answers.extend(self._parser.feed(data))
-        self._wake()
-
-    def eof_received(self) -> bool:
-        """Part of asyncio.Protocol: nothing more can come, so the connection is closed."""
-        self._ended = self._ended or Silence("the server closed the connection")
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio.Protocol."""
-        reason = f"the connection was lost ({exc})" if exc else "the server closed the connection"
-        self._ended = self._ended or Silence(reason)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    @property
-    def silent(self) -> bool:
-        """Whether the server neither said something unasked nor ended the connection."""
-        return not self._answers and self._ended is None
-
-    def write(self, octets: bytes) -> None:
-        """Send; what the server makes of it shows in its answers."""
-        if self._ended is None:
-            self._transport.write(octets)
-
-    async def answer(self, within: float) -> Answer:
-        """The next answer, or Silence when the connection ends or `within` seconds pass first."""
-        try:
-            async with asyncio.timeout(within):
-                while not self._answers:
-                    if self._ended:
-                        return self._ended
-                    self._waiter = asyncio.get_running_loop().create_future()
-                    await self._waiter
-        except TimeoutError:
-            self._ended = Silence(f"the server did not answer for {within:.0f} s")
-            return self._ended
-        return self._answers.popleft()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._transport.abort()
-
-    def close(self) -> None:
-        """End the connection when what was written is out."""
-        self._transport.close()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_cli.model.reply import Answer, Reply, Silence
-from campaign_cli.transport.wire import MAX_LINE, MAX_LINES, ReplyParser
+from campaign_cli.transport.replies import MAX_LINE, MAX_LINES, ReplyParser
 
 STREAM = (
     b"220 mail.example ESMTP\r\n"
@@ -58,3 +58,8 @@ def test_endless_lines_and_endless_replies_are_cut_off() -> None:
 
 def test_what_could_move_a_cursor_never_comes_through() -> None:
     assert parse(b"550 \x1b[2Jgone\x07\x00\r\n") == [Reply(550, "", "\ufffd[2Jgone\ufffd\ufffd")]
+
+
+def test_a_reply_of_one_line_is_the_same_whether_it_was_said_before_or_not() -> None:
+    again = b"250-2.0.0 a\r\n250 2.0.0 b\r\n250 2.0.0 b\r\n250 2.0.0 b\r\n"
+    assert parse(again) == [Reply(250, "2.0.0", "a b"), Reply(250, "2.0.0", "b"), Reply(250, "2.0.0", "b")]

@@ -1,0 +1,343 @@
+"""The transactions of one session: a state machine that knows no socket and no clock.
+
+Bytes from the server and the news that a mark is durable go in; bytes to write and the endings of transactions come
+out. Three ways of speaking, by what the server offers:
+
+- CHUNKING (RFC 3030) with PIPELINING (RFC 2920): MAIL, RCPT and BDAT with the content in one write, several
+  transactions in flight.
+- PIPELINING: MAIL, RCPT and DATA in one write, DATA last in its group; the content, its final dot, and the next
+  transaction's MAIL, RCPT and DATA in one write.
+- Neither: one command at a time.
+
+Replies answer commands in their order, whatever the segments they come in (RFC 5321 4.1.1, RFC 2920 3.1).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from campaign_cli.model.envelope import Envelope
+from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.transport.replies import ReplyParser
+
+CHUNKED_AT_ONCE = 8
+"""Transactions in flight on a session with CHUNKING, and so the most that can become uncertain with it."""
+
+PIPELINED_AT_ONCE = 2
+"""One whose content is written, and the next, whose commands went with it: RFC 2920 3.1 ends a group with DATA."""
+
+ACCEPTED = {Phase.MAIL: 2, Phase.RCPT: 2, Phase.DATA: 3}
+"""The first digit that lets a transaction go on (RFC 5321 4.3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the server's EHLO offers, as far as transactions ask. `size` is None without SIZE, 0 without a limit."""
+
+    pipelining: bool = False
+    chunking: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    size: int | None = None
+
+    def refusal(self, envelope: Envelope, content: bytes) -> Ending | None:
+        """What this server would refuse, refused before it is asked; None when the transaction may start."""
+        if envelope.needs_smtputf8 and not self.smtputf8:
+            text = "the relay does not offer SMTPUTF8, which this address needs"
+            return Ending(Phase.RCPT, Reply(553, "5.6.7", text))
+        if self.size and len(content) > self.size:
+            text = f"the message has {len(content)} bytes and the relay takes {self.size}"
+            return Ending(Phase.MAIL, Reply(552, "5.3.4", text))
+        if not (self.eight_bit or content.isascii()):
+            text = "the message has 8-bit text and the relay does not offer 8BITMIME"
+            return Ending(Phase.RCPT, Reply(554, "5.6.3", text))
+        return None
+
+    def mail(self, envelope: Envelope, content: bytes) -> str:
+        """The MAIL command, with the parameters that are needed and offered (RFC 1870, 6152, 6531)."""
+        size = f" SIZE={len(content)}" if self.size is not None else ""
+        body = "" if content.isascii() else " BODY=8BITMIME"
+        utf8 = " SMTPUTF8" if envelope.needs_smtputf8 else ""
+        return f"MAIL FROM:<{envelope.sender.email}>{size}{body}{utf8}\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The answer that ended a transaction, and what it answered."""
+
+    phase: Phase
+    answer: Answer
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """One message on its way to one recipient, and how far it has come.
+
+    `content` is RFC 5322 bytes. No final dot is written before `durable`. From `handed_over` on the server may have
+    the whole content; `ended` when its ending has been told.
+    """
+
+    envelope: Envelope
+    content: bytes
+    durable: bool = False
+    invited: bool = False
+    """354 has come."""
+    handed_over: bool = False
+    refusal: Ending | None = None
+    ended: bool = False
+    behind: bool = False
+    """The session ended in another transaction's turn, before this one had its own."""
+
+
+Endings = list[tuple[Transaction, Ending]]
+
+
+class Dialogue:
+    """All transactions of one session, from EHLO to its end."""
+
+    def __init__(self, offers: Offers) -> None:
+        self.offers = offers
+        self.closing: Silence | None = None
+        """Why no further transaction may start; None while one may."""
+        self.cut_off = False
+        """Whether the server has said 421: it closes, and does nothing of what was asked after that (RFC 5321 3.8)."""
+        self._chunking = offers.chunking and offers.pipelining
+        self._at_once = CHUNKED_AT_ONCE if self._chunking else PIPELINED_AT_ONCE if offers.pipelining else 1
+        self._parser = ReplyParser()
+        self._output: list[bytes] = []
+        self._in_flight: list[Transaction] = []
+        # What each command still to be answered is about; None: about no transaction.
+        self._expected: deque[tuple[Transaction | None, Phase]] = deque()
+        # How many of them have been written: nothing can answer the others yet.
+        self._asked = 0
+        # DATA: the transaction whose content is not yet written. CHUNKING: those that wait for their marks.
+        self._opening: deque[Transaction] = deque()
+        self._reset_due = False
+
+    @property
+    def room(self) -> int:
+        """How many transactions may be started now."""
+        room = 0 if self.closing else self._at_once - len(self._in_flight)
+        # Until its content is written, nothing of the next can be.
+        return room if self._chunking else min(room, 1 - len(self._opening))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no transaction is in flight."""
+        return not self._in_flight
+
+    @property
+    def handed_over(self) -> int:
+        """Transactions whose content the server may have whole, and whose answer has not come."""
+        return sum(transaction.handed_over for transaction in self._in_flight)
+
+    @property
+    def awaited(self) -> Phase | None:
+        """What the next reply answers; None when none is due."""
+        return self._expected[0][1] if self._expected else None
+
+    def output(self) -> bytes:
+        """What is to be written now; each byte is given once."""
+        octets = b"".join(self._output)
+        self._output.clear()
+        self._asked = len(self._expected)
+        return octets
+
+    # ---- what goes in ----
+
+    def start(self, transaction: Transaction) -> None:
+        """Begin a transaction. There must be room."""
+        self._in_flight.append(transaction)
+        self._opening.append(transaction)
+        if self._chunking:
+            self._write_chunks()
+        elif self.offers.pipelining:
+            self._reset(self._reset_due)
+            self._say(f"{self._envelope(transaction)}DATA\r\n", transaction, Phase.MAIL, Phase.RCPT, Phase.DATA)
+        elif self._reset_due:
+            self._reset(True)
+        else:
+            self._say(self._mail(transaction), transaction, Phase.MAIL)
+
+    def durable(self, transaction: Transaction) -> None:
+        """The transaction's mark is on disk: its content may end."""
+        transaction.durable = True
+        if self._chunking:
+            self._write_chunks()
+        elif transaction.invited:
+            self._write_content(transaction)
+
+    def received(self, octets: bytes) -> Endings:
+        """Bytes from the server; the transactions they end."""
+        endings: Endings = []
+        for answer in self._parser.feed(octets):
+            if isinstance(answer, Silence):
+                return endings + self.lost(answer)
+            self._answered(answer, endings)
+            if self.closing:
+                # What is not handed over now never will be; no answer may be due that would end it.
+                endings += self.stop(self.closing)
+        return endings
+
+    def stop(self, why: Silence) -> Endings:
+        """Start nothing and hand nothing over any more; what has not been handed over ends with `why`."""
+        self.closing = self.closing or why
+        endings: Endings = []
+        for transaction in self._in_flight[:]:
+            if not transaction.handed_over:
+                self._end(transaction, transaction.refusal or Ending(Phase.MAIL, why), endings)
+        return endings
+
+    def lost(self, why: Silence) -> Endings:
+        """The connection is over, because of `why`: what became of all that was in flight."""
+        self.closing = self.closing or why
+        awaited = dict(reversed(self._expected))
+        endings: Endings = []
+        for place, transaction in enumerate(self._in_flight[:]):
+            phase = awaited.get(transaction, Phase.MAIL)
+            transaction.behind = transaction.behind or (place > 0 and phase is Phase.MAIL)
+            if transaction.handed_over and not (self.cut_off and phase is Phase.MAIL):
+                phase = Phase.DOT
+            self._end(transaction, transaction.refusal or Ending(phase, why), endings)
+        return endings
+
+    # ---- replies ----
+
+    def _answered(self, reply: Reply, endings: Endings) -> None:
+        if reply.code == 421:
+            self._close(f"the server closes the session: {reply}")
+            for other in self._in_flight[1:]:
+                other.behind = True
+        # One that goes on after it has not closed, and may do what it was asked.
+        self.cut_off = reply.code == 421
+        if not self._asked:
+            self._close(f"the server said unasked: {reply}")
+            return
+        self._asked -= 1
+        transaction, phase = self._expected.popleft()
+        if transaction is None:
+            self._aside(phase, reply, endings)
+        elif transaction.ended:
+            return
+        elif phase is Phase.DOT:
+            self._final(transaction, reply, endings)
+        elif phase is not Phase.DATA and reply.code // 100 == 2 and self.offers.pipelining:
+            # What comes next has been written already.
+            return
+        else:
+            self._intermediate(transaction, phase, reply, endings)
+
+    def _aside(self, phase: Phase, reply: Reply, endings: Endings) -> None:
+        """The answer to RSET, or to the empty content of a refused recipient, which must fail (RFC 2920 3.1)."""
+        if reply.code == 421:
+            return
+        if reply.code // 100 not in ((2,) if phase is Phase.RSET else (4, 5)):
+            self._out_of_step(reply, endings)
+        elif phase is Phase.RSET and self._opening and not self.offers.pipelining:
+            self._say(self._mail(self._opening[0]), self._opening[0], Phase.MAIL)
+
+    def _intermediate(self, transaction: Transaction, phase: Phase, reply: Reply, endings: Endings) -> None:
+        """MAIL, RCPT or DATA was answered."""
+        accepted = reply.code // 100 == ACCEPTED[phase]
+        if not accepted and transaction.refusal is None:
+            if reply.code // 100 not in (4, 5):
+                self._out_of_step(reply, endings)
+                return
+            transaction.refusal = Ending(phase, reply)
+        if self._chunking:
+            # The rest of its replies must be heard, whatever came of it; after 421 there may be none.
+            if reply.code == 421 and transaction.refusal:
+                self._end(transaction, transaction.refusal, endings)
+        elif transaction.refusal:
+            if phase is Phase.DATA or not self.offers.pipelining or reply.code == 421:
+                self._refused(transaction, transaction.refusal, invited=accepted, endings=endings)
+        elif phase is Phase.DATA:
+            transaction.invited = True
+            if transaction.durable:
+                self._write_content(transaction)
+        elif not self.offers.pipelining:
+            following = self._rcpt(transaction) if phase is Phase.MAIL else "DATA\r\n"
+            self._say(following, transaction, Phase.RCPT if phase is Phase.MAIL else Phase.DATA)
+
+    def _refused(self, transaction: Transaction, refusal: Ending, *, invited: bool, endings: Endings) -> None:
+        if invited:
+            self._say(".\r\n", None, Phase.DOT)
+        self._opening.clear()
+        self._reset_due = refusal.phase is not Phase.MAIL
+        self._end(transaction, refusal, endings)
+
+    def _final(self, transaction: Transaction, reply: Reply, endings: Endings) -> None:
+        """The content was answered."""
+        taken, refusal = reply.code // 100 == 2, transaction.refusal
+        if taken and refusal:
+            self._close(f"the server is out of step: {reply}")
+            if refusal.phase is Phase.MAIL:
+                # Its recipient may have been accepted all the same.
+                refusal = Ending(Phase.DOT, Silence(f"the server is out of step: {reply}"))
+        self._reset_due = self._reset_due or (self._chunking and not taken)
+        self._end(transaction, refusal or Ending(Phase.DOT, reply), endings)
+        if reply.code // 100 not in (2, 4, 5):
+            self._out_of_step(reply, endings)
+
+    def _end(self, transaction: Transaction, ending: Ending, endings: Endings) -> None:
+        transaction.ended = True
+        if transaction in self._opening:
+            self._opening.remove(transaction)
+        self._in_flight.remove(transaction)
+        endings.append((transaction, ending))
+
+    def _close(self, why: str) -> None:
+        self.closing = self.closing or Silence(why)
+
+    def _out_of_step(self, reply: Reply, endings: Endings) -> None:
+        """A reply that cannot stand where it stands: from here on nobody knows which reply answers what."""
+        endings += self.lost(Silence(f"the server is out of step: {reply}"))
+
+    # ---- commands ----
+
+    def _say(self, commands: str, about: Transaction | None, *phases: Phase) -> None:
+        self._output.append(commands.encode())
+        self._expected.extend([(about, phase) for phase in phases])
+
+    def _reset(self, due: object) -> None:
+        """RSET, where the transaction before may still be open to the server."""
+        if due:
+            self._reset_due = False
+            self._say("RSET\r\n", None, Phase.RSET)
+
+    def _mail(self, transaction: Transaction) -> str:
+        return self.offers.mail(transaction.envelope, transaction.content)
+
+    def _rcpt(self, transaction: Transaction) -> str:
+        return f"RCPT TO:<{transaction.envelope.recipient.email}>\r\n"
+
+    def _envelope(self, transaction: Transaction) -> str:
+        return self._mail(transaction) + self._rcpt(transaction)
+
+    def _write_chunks(self) -> None:
+        """MAIL, RCPT, BDAT and content of those whose marks are durable, in the order in which they were started."""
+        while self._opening and self._opening[0].durable and not self.closing:
+            transaction = self._opening.popleft()
+            # Its predecessors may be refused, and would then be open still.
+            self._reset(self._reset_due or self._expected)
+            commands = f"{self._envelope(transaction)}BDAT {len(transaction.content)} LAST\r\n"
+            self._say(commands, transaction, Phase.MAIL, Phase.RCPT, Phase.DOT)
+            self._output.append(transaction.content)
+            transaction.handed_over = True
+
+    def _write_content(self, transaction: Transaction) -> None:
+        if self.closing or transaction.ended:
+            return
+        self._opening.clear()
+        self._output.append(dot_stuffed(transaction.content))
+        self._expected.append((transaction, Phase.DOT))
+        transaction.handed_over = True
+
+
+def dot_stuffed(content: bytes) -> bytes:
+    """`content` as it goes after DATA: leading dots doubled, and the final dot (RFC 5321 4.5.2)."""
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
