@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -39,7 +40,7 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
             str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         )
         connection.set_busy_timeout(BUSY_TIMEOUT)
-        connection.pragma("journal_mode", "WAL")
+        _use_wal(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", WAL_KEPT)
         with transaction(connection):
@@ -50,6 +51,20 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         if version not in (0, SCHEMA_VERSION):
             raise StateError(f"{path} was written by another release of campaign (schema {version}): upgrade campaign")
         return connection
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Two processes that make a new database at once: for this one lock SQLite does not wait by itself."""
+    deadline = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            connection.pragma("journal_mode", "WAL")
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def open_for_reading(path: Path) -> apsw.Connection:

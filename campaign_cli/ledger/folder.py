@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +33,21 @@ class StateFolder:
         folders = self.root / "campaigns"
         return sorted(path.parent.name for path in folders.glob("*/ledger.db")) if folders.is_dir() else []
 
+    def check(self) -> None:
+        """That no file is in the folder's place. Raises StateError."""
+        if os.path.isfile(self.root):
+            raise StateError(f"the state folder {self.root} is a file: name a folder with --state")
+
     def create(self, name: str | None = None) -> None:
-        """Make the folder, and that of the campaign `name`, for their owner's eyes only. Raises StateError."""
+        """Make the folder, and that of the campaign `name`, for their owner's eyes only. Raises StateError.
+
+        A folder that is there already keeps its permissions: it may be others' as well.
+        """
+        self.check()
         folder = self.campaign(name) if name else self.root
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            os.chmod(self.root, stat.S_IRWXU)
-            for below in (folder.parent, folder) if name else ():
-                below.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+            for each in (self.root, folder.parent, folder) if name else (self.root,):
+                each.mkdir(mode=0o700, parents=each is self.root, exist_ok=True)
         except OSError as error:
             raise StateError(
                 f"the state folder {folder} cannot be made: {error.strerror}; name another with --state"

@@ -1,29 +1,28 @@
 """The durable record of a campaign; the truth about every recipient.
 
 Each change of state is one UPDATE that names the state it starts from, and whose row count is checked: the
-table in `model.lifecycle`, enforced a second time. Changes made inside `transaction` become durable together.
+table in `model.lifecycle`, enforced a second time. Changes that are committed together become durable together.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import apsw
 
+from campaign_cli.ledger.changes import Change, in_turns
 from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Row
 from campaign_cli.model.errors import StateError
-from campaign_cli.model.lifecycle import RowStatus, State
+from campaign_cli.model.lifecycle import RowStatus
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.reply import Reply
 from campaign_cli.model.result import Result
 from campaign_cli.policy.providers import Providers
 
@@ -38,11 +37,16 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a run that died had in hand: given back, and past knowing."""
+class Place:
+    """How far a lane has come in its queue, which is ordered by when a recipient is due and by its line."""
 
-    returned: int
-    uncertain: int
+    due_at: float = -1.0
+    line: int = 0
+
+    @property
+    def values(self) -> dict[str, float]:
+        """As the statements take it."""
+        return {"after_due": self.due_at, "after_line": self.line}
 
 
 class Ledger:
@@ -89,18 +93,6 @@ class Ledger:
         with translated(self.path):
             self._connection.close()
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything done inside becomes durable at its end, or not at all."""
-        return transaction(self._connection)
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        self._connection.pragma("synchronous", "NORMAL")
-        try:
-            yield
-        finally:
-            self._connection.pragma("synchronous", "FULL")
-
     # ---- enrolment ----
 
     def enrol(self, rows: Iterable[Row], providers: Providers, *, source: str, template: str) -> None:
@@ -110,7 +102,7 @@ class Ledger:
         by `withdrawn`.
         """
         listing = self.listing + 1
-        with translated(self.path), self.transaction():
+        with translated(self.path), transaction(self._connection):
             self._connection.execute("DELETE FROM other_rows")
             for row in rows:
                 self._enrol_row(row, providers, listing)
@@ -142,70 +134,54 @@ class Ledger:
             duplicate = {"line": row.line, "email": address.email, "key": address.key}
             self._connection.execute(self._sql["duplicate_row"], duplicate)
 
-    def recover(self) -> Recovered:
-        """Bring what a dead run had in hand to a state that is true: to be called under the campaign's lock."""
-        with translated(self.path), self.transaction():
-            self._connection.execute(self._sql["recover_claimed"])
-            returned = self._connection.changes()
-            self._connection.execute(self._sql["recover_submitting"])
-            return Recovered(returned, self._connection.changes())
+    def recover(self) -> int:
+        """Admit what a dead run had in flight, to be called under the campaign's lock; how many are uncertain now."""
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute(self._sql["recover"])
+            return self._connection.changes()
 
     def resend_uncertain(self) -> int:
         """Let the uncertain be sent again, as the user asked; how many."""
-        with translated(self.path), self.transaction():
+        with translated(self.path), transaction(self._connection):
             self._connection.execute(self._sql["resend_uncertain"], {"listing": self.listing})
             return self._connection.changes()
 
     # ---- the way of a recipient ----
 
-    def claim(self, provider: str, count: int, now: float) -> list[Recipient]:
-        """At most `count` recipients of `provider` that are due, now this run's to send to.
+    def claim(self, provider: str, count: int, now: float, after: Place) -> tuple[list[Recipient], Place]:
+        """The next recipients of `provider` that are due, at most `count`, and the place of the last.
 
-        Not synced to disk: a claim that a power loss undoes was nothing but a plan.
+        Nothing is written about them: that they are in hand is known by their place, to the one run there is.
         """
-        with translated(self.path), self._unsynced(), self.transaction():
-            values = {"provider": provider, "now": now, "listing": self.listing, "count": count}
-            claimed = [_recipient(*row) for row in self._connection.execute(self._sql["claim"], values)]
-            suppressed = {number for (number,) in self._connection.execute(self._sql["suppress_claimed"])}
-            return [recipient for recipient in claimed if recipient.id not in suppressed]
+        values = {"provider": provider, "now": now, "listing": self.listing, "count": count}
+        with translated(self.path):
+            claimed: list[Recipient] = []
+            suppressed: list[dict[str, int]] = []
+            last: tuple[float, int] | None = None
+            for *columns, due_at, is_suppressed in self._connection.execute(self._sql["claim"], values | after.values):
+                recipient = _recipient(*columns)
+                last = due_at, recipient.line
+                if is_suppressed:
+                    suppressed.append({"id": recipient.id})
+                else:
+                    claimed.append(recipient)
+            if suppressed:
+                # Suppressed while the run was under way.
+                with transaction(self._connection):
+                    self._connection.executemany(self._sql["suppress_one"], suppressed)
+        return claimed, Place(*last) if last else after
 
-    def release(self, recipients: Sequence[Recipient]) -> None:
-        """Give claimed recipients back: nothing was done about them. Inside a transaction."""
-        for recipient in recipients:
-            self._change(self._sql["release"], {"id": recipient.id})
+    def commit(self, changes: Iterable[Change]) -> None:
+        """Make the changes (`ledger.changes`), durable together or not at all; those of one recipient in their order.
 
-    def fail(self, recipient: Recipient, reason: str) -> None:
-        """A claimed recipient's message cannot be made. Inside a transaction."""
-        self._change(self._sql["fail"], {"id": recipient.id, "reason": reason})
-
-    def mark(self, recipient: Recipient, *, message_id: str, route: str, now: float) -> None:
-        """A transaction starts: from here on a crash makes the recipient uncertain. Inside a transaction."""
-        values = {"id": recipient.id, "message_id": message_id, "route": route, "now": now}
-        self._change(self._sql["mark"], values)
-
-    def record(
-        self, recipient: Recipient, state: State, *, reply: Reply | None, reason: str | None, due_at: float = 0.0
-    ) -> None:
-        """How the transaction ended. Inside a transaction."""
-        values = {
-            "id": recipient.id,
-            "state": state,
-            "code": reply.code if reply else None,
-            "enhanced_code": reply.enhanced if reply else None,
-            "reply": reply.text if reply else None,
-            "reason": reason,
-            "due_at": due_at,
-        }
-        self._change(self._sql["record"], values)
-
-    def unmark(self, recipient: Recipient) -> None:
-        """The session ended before anything was handed over: as if nothing had been. Inside a transaction."""
-        self._change(self._sql["unmark"], {"id": recipient.id})
-
-    def _change(self, statement: str, values: dict[str, object]) -> None:
-        self._connection.execute(statement, values)
-        if self._connection.changes() != 1:
-            raise StateError(f"{self.path}: recipient {values['id']} is not in the state it was left in; stopping")
+        Raises StateError when one is not in the state that its change starts from.
+        """
+        with translated(self.path), transaction(self._connection):
+            for statement, rows in in_turns(changes):
+                before = self._connection.total_changes()
+                self._connection.executemany(self._sql[statement], rows)
+                if self._connection.total_changes() - before != len(rows):
+                    raise StateError(f"{self.path}: a recipient is not in the state it was left in; stopping")
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""
@@ -220,11 +196,11 @@ class Ledger:
             rows = self._connection.execute(self._sql["work"], {"listing": self.listing})
             return [Work(provider, count, due_at) for provider, count, due_at in rows]
 
-    def next_due(self, provider: str) -> float | None:
-        """When the provider's next recipient is due (UTC seconds); None: none is left."""
+    def next_due(self, provider: str, after: Place) -> float | None:
+        """When the provider's next recipient behind `after` is due (UTC seconds); None: none is left."""
         with translated(self.path):
             values = {"provider": provider, "listing": self.listing}
-            row = self._connection.execute(self._sql["next_due"], values).fetchone()
+            row = self._connection.execute(self._sql["next_due"], values | after.values).fetchone()
             return row[0] if row else None
 
     def states(self) -> dict[str, int]:
@@ -264,5 +240,6 @@ def _recipient(
     fields: str,
     attempts: int,
     first_attempt_at: float | None,
+    dated_at: float | None,
 ) -> Recipient:
-    return Recipient(number, line, Address(local, domain), provider, json.loads(fields), attempts, first_attempt_at)
+    return Recipient(number, line, Address(local, domain), provider, fields, attempts, first_attempt_at, dated_at)

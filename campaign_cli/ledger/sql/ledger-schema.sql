@@ -28,13 +28,12 @@ CREATE TABLE recipients (
     enhanced_code    TEXT,
     reply            TEXT,
     reason           TEXT,
+    dated_at         REAL,              -- what the message's Date header says
     first_attempt_at REAL,
     last_attempt_at  REAL
 ) STRICT;
 
-CREATE INDEX recipients_due ON recipients (provider, due_at) WHERE state IN ('pending', 'deferred');
-
-CREATE INDEX recipients_moving ON recipients (state) WHERE state IN ('claimed', 'submitting');
+CREATE INDEX recipients_due ON recipients (provider, due_at, line, listing) WHERE state IN ('pending', 'deferred');
 
 -- Rows of the list as it is now that stand for no recipient of their own.
 CREATE TABLE other_rows (

@@ -29,53 +29,43 @@ UPDATE recipients
 SET state = 'suppressed', reason = (SELECT reason FROM shared.suppressions s WHERE s.key = recipients.key)
 WHERE state IN ('pending', 'deferred', 'failed') AND key IN (SELECT key FROM shared.suppressions)
 
--- name: recover_claimed
-UPDATE recipients SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'pending' END WHERE state = 'claimed'
-
--- name: recover_submitting
+-- name: recover
 UPDATE recipients
 SET state = 'uncertain', reason = 'handed over, but the run ended before the server''s reply came'
 WHERE state = 'submitting'
 
 -- name: claim
-UPDATE recipients SET state = 'claimed'
-WHERE id IN (
-    SELECT id FROM recipients
-    WHERE state IN ('pending', 'deferred') AND provider = :provider AND due_at <= :now AND listing = :listing
-    ORDER BY due_at, id LIMIT :count
-)
-RETURNING id, line, local, domain, provider, fields, attempts, first_attempt_at
+-- In the order of the index, from the place of the last one claimed on.
+SELECT id, line, local, domain, provider, fields, attempts, first_attempt_at, dated_at, due_at,
+       EXISTS (SELECT 1 FROM shared.suppressions s WHERE s.key = recipients.key)
+FROM recipients
+WHERE state IN ('pending', 'deferred') AND provider = :provider AND (due_at, line) > (:after_due, :after_line)
+  AND due_at <= :now AND listing = :listing
+ORDER BY due_at, line LIMIT :count
 
--- name: suppress_claimed
--- Suppressed while the run was under way: asked again with every claim.
+-- name: suppress_one
 UPDATE recipients
 SET state = 'suppressed', reason = (SELECT reason FROM shared.suppressions s WHERE s.key = recipients.key)
-WHERE state = 'claimed' AND EXISTS (SELECT 1 FROM shared.suppressions s WHERE s.key = recipients.key)
-RETURNING id
-
--- name: release
-UPDATE recipients SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'pending' END
-WHERE id = :id AND state = 'claimed'
+WHERE id = :id AND state IN ('pending', 'deferred')
 
 -- name: fail
-UPDATE recipients SET state = 'failed', reason = :reason WHERE id = :id AND state = 'claimed'
+UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('pending', 'deferred')
 
 -- name: mark
 UPDATE recipients
-SET state = 'submitting', attempts = attempts + 1, message_id = :message_id, route = :route,
-    first_attempt_at = coalesce(first_attempt_at, :now), last_attempt_at = :now
-WHERE id = :id AND state = 'claimed'
+SET state = 'submitting', attempts = attempts + 1, message_id = ?, route = ?, dated_at = ?,
+    first_attempt_at = coalesce(first_attempt_at, ?), last_attempt_at = ?
+WHERE id = ? AND state IN ('pending', 'deferred')
 
 -- name: record
-UPDATE recipients
-SET state = :state, code = :code, enhanced_code = :enhanced_code, reply = :reply, reason = :reason, due_at = :due_at
-WHERE id = :id AND state = 'submitting'
+UPDATE recipients SET state = ?, code = ?, enhanced_code = ?, reply = ?, reason = ?, due_at = ?
+WHERE id = ? AND state = 'submitting'
 
 -- name: unmark
 -- The session ended before anything was handed over: the attempt does not count.
 UPDATE recipients
 SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'pending' END, attempts = attempts - 1
-WHERE id = :id AND state = 'submitting'
+WHERE id = ? AND state = 'submitting'
 
 -- name: work
 SELECT provider, count(*), min(due_at) FROM recipients
@@ -84,7 +74,8 @@ GROUP BY provider ORDER BY count(*) DESC, provider
 
 -- name: next_due
 SELECT min(due_at) FROM recipients
-WHERE state IN ('pending', 'deferred') AND provider = :provider AND listing = :listing
+WHERE state IN ('pending', 'deferred') AND provider = :provider AND (due_at, line) > (:after_due, :after_line)
+  AND listing = :listing
 
 -- name: states
 SELECT state, count(*) FROM recipients WHERE listing = :listing GROUP BY state
@@ -95,11 +86,12 @@ SELECT status, count(*) FROM other_rows GROUP BY status
 SELECT count(*) FROM recipients WHERE listing <> :listing AND state IN ('pending', 'deferred', 'failed')
 
 -- name: samples
-SELECT id, line, local, domain, provider, fields, attempts, first_attempt_at FROM recipients
+SELECT id, line, local, domain, provider, fields, attempts, first_attempt_at, dated_at FROM recipients
 WHERE state IN ('pending', 'deferred') AND listing = :listing ORDER BY line LIMIT :count
 
 -- name: results
-SELECT line, local || '@' || domain, provider, state, attempts, code, enhanced_code, reply, route, message_id,
+-- What is in flight is uncertain as long as nobody knows better.
+SELECT line, local || '@' || domain, provider, replace(state, 'submitting', 'uncertain'), attempts, code, enhanced_code, reply, route, message_id,
        first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing = :listing
 UNION ALL

@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign_cli.config.providers import shipped_providers
-from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger import changes
+from campaign_cli.ledger.changes import Change
+from campaign_cli.ledger.ledger import Ledger, Place
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
@@ -16,11 +18,13 @@ from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import State, may_follow
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
+from campaign_cli.model.result import Result
 from campaign_cli.policy.providers import Providers
 
 PROVIDERS = Providers.of(shipped_providers().values())
 NUMBERS = itertools.count()
 OK = Reply(250, "2.0.0", "taken")
+START = Place()
 
 
 def contact(line: int, email: str, **fields: str) -> Contact:
@@ -46,10 +50,20 @@ def enrol(ledger: Ledger, *rows: Row) -> None:
     ledger.enrol(rows, PROVIDERS, source="list.csv", template="hello.txt")
 
 
+def claim(ledger: Ledger, count: int = 9, now: float = 1.0, after: Place = START) -> list[Recipient]:
+    return ledger.claim("gmail", count, now, after)[0]
+
+
+def emails(recipients: list[Recipient]) -> list[str]:
+    return [each.address.email for each in recipients]
+
+
+def mark(recipient: Recipient, *, message_id: str = "<1@x>", dated_at: float = 4.0) -> Change:
+    return changes.mark(recipient, message_id=message_id, route="relay:25", dated_at=dated_at, now=5.0)
+
+
 def deliver(ledger: Ledger, recipient: Recipient) -> None:
-    with ledger.transaction():
-        ledger.mark(recipient, message_id="<1@x>", route="relay:25", now=5.0)
-        ledger.record(recipient, State.DELIVERED, reply=OK, reason=None)
+    ledger.commit([mark(recipient), changes.record(recipient, State.DELIVERED, reply=OK, reason=None)])
 
 
 def statuses(ledger: Ledger) -> list[tuple[int | None, str, str]]:
@@ -75,16 +89,16 @@ def test_every_row_of_the_list_has_its_result_in_list_order(ledger: Ledger) -> N
 
 def test_a_recipient_delivered_once_is_never_claimed_again_however_the_list_changes(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"), contact(3, "bob@gmail.com"))
-    deliver(ledger, ledger.claim("gmail", 1, 1.0)[0])
+    deliver(ledger, claim(ledger, 1)[0])
     enrol(ledger, contact(2, "new@gmail.com"), contact(3, "Bob@gmail.com"), contact(4, "Ann@Gmail.com".lower()))
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["bob@gmail.com", "new@gmail.com"]
+    assert emails(claim(ledger)) == ["new@gmail.com", "bob@gmail.com"]
     assert statuses(ledger)[2] == (4, "ann@gmail.com", "delivered")
 
 
 def test_who_is_not_in_the_list_any_more_is_not_claimed_and_is_counted(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"), contact(3, "bob@gmail.com"))
     enrol(ledger, contact(2, "bob@gmail.com"))
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["bob@gmail.com"]
+    assert emails(claim(ledger)) == ["bob@gmail.com"]
     assert ledger.withdrawn() == 1
     assert [result.line for result in ledger.results(withdrawn=True)] == [2, None]
 
@@ -99,7 +113,7 @@ def test_a_list_that_breaks_half_way_changes_nothing(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="half-way"):
         ledger.enrol(broken(), PROVIDERS, source="other.csv", template="hello.txt")
     assert statuses(ledger) == [(2, "ann@gmail.com", "pending")]
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["ann@gmail.com"]
+    assert emails(claim(ledger)) == ["ann@gmail.com"]
 
 
 def test_a_suppressed_address_is_not_claimed_even_if_suppressed_while_the_run_goes_on(
@@ -108,7 +122,8 @@ def test_a_suppressed_address_is_not_claimed_even_if_suppressed_while_the_run_go
     shared.suppress([Address("ann", "gmail.com")], reason="asked to", now=0.0)
     enrol(ledger, contact(2, "Ann@gmail.com"), contact(3, "bob@gmail.com"), contact(4, "cy@gmail.com"))
     shared.suppress([Address("bob", "gmail.com")], reason="complained", now=0.0)
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["cy@gmail.com"]
+    claimed, place = ledger.claim("gmail", 9, 1.0, START)
+    assert (emails(claimed), place) == (["cy@gmail.com"], Place(0.0, 4))
     assert [(result.status, result.reason) for result in ledger.results()][:2] == [
         ("suppressed", "asked to"),
         ("suppressed", "complained"),
@@ -118,39 +133,76 @@ def test_a_suppressed_address_is_not_claimed_even_if_suppressed_while_the_run_go
     assert statuses(ledger) == [(2, "Ann@gmail.com", "pending")]
 
 
-def test_recovery_gives_back_what_was_claimed_and_admits_what_was_in_flight(ledger: Ledger) -> None:
+def test_recovery_admits_what_was_in_flight_and_leaves_what_was_only_claimed(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"), contact(3, "bob@gmail.com"))
-    ann, _ = ledger.claim("gmail", 2, 1.0)
-    with ledger.transaction():
-        ledger.mark(ann, message_id="<1@x>", route="relay:25", now=5.0)
-    recovered = ledger.recover()
-    assert (recovered.returned, recovered.uncertain) == (1, 1)
+    ann, _ = claim(ledger)
+    ledger.commit([mark(ann)])
+    assert (ledger.recover(), ledger.recover()) == (1, 0)
     assert statuses(ledger) == [(2, "ann@gmail.com", "uncertain"), (3, "bob@gmail.com", "pending")]
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["bob@gmail.com"]
+    assert emails(claim(ledger)) == ["bob@gmail.com"]
     assert ledger.resend_uncertain() == 1
-    assert [each.address.email for each in ledger.claim("gmail", 9, 1.0)] == ["ann@gmail.com"]
+    assert emails(claim(ledger)) == ["ann@gmail.com", "bob@gmail.com"]
 
 
-def test_a_deferred_recipient_is_claimed_when_it_is_due_and_keeps_its_message_id(ledger: Ledger) -> None:
-    enrol(ledger, contact(2, "ann@gmail.com"))
-    (ann,) = ledger.claim("gmail", 1, 1.0)
+def test_claims_go_on_from_a_place_in_the_order_of_the_list_and_come_to_each_recipient_once(ledger: Ledger) -> None:
+    enrol(ledger, *(contact(line, f"a{line}@gmail.com") for line in (9, 3, 7, 5)), contact(4, "bob@yahoo.com"))
+    place, seen = START, []
+    for _ in range(3):
+        claimed, place = ledger.claim("gmail", 2, 1.0, place)
+        seen.append([each.line for each in claimed])
+    assert (seen, place) == ([[3, 5], [7, 9], []], Place(0.0, 9))
+    # Nothing was written: what is in hand is known by the place alone.
+    assert (ledger.states(), len(claim(ledger))) == ({"pending": 5}, 4)
+
+
+def test_a_deferred_recipient_is_claimed_when_it_is_due_and_keeps_its_message_id_and_date(ledger: Ledger) -> None:
+    enrol(ledger, contact(2, "ann@gmail.com"), contact(3, "bob@gmail.com"))
+    claimed, place = ledger.claim("gmail", 1, 1.0, START)
+    (ann,) = claimed
     first = ledger.message_id(ann, "example.org")
-    with ledger.transaction():
-        ledger.mark(ann, message_id=first, route="relay:25", now=5.0)
-        ledger.record(ann, State.DEFERRED, reply=Reply(451, "4.7.1", "later"), reason=None, due_at=65.0)
-    assert ledger.claim("gmail", 1, 64.0) == []
-    assert ledger.next_due("gmail") == 65.0
-    (again,) = ledger.claim("gmail", 1, 65.0)
-    assert (again.attempts, again.first_attempt_at, ledger.message_id(again, "example.org")) == (1, 5.0, first)
+    later = changes.record(ann, State.DEFERRED, reply=Reply(451, "4.7.1", "later"), reason=None, due_at=65.0)
+    ledger.commit([mark(ann, message_id=first), later])
+    (bob,), place = ledger.claim("gmail", 9, 64.0, place)
+    assert (bob.line, ledger.next_due("gmail", place), ledger.claim("gmail", 9, 64.0, place)[0]) == (3, 65.0, [])
+    (again,), place = ledger.claim("gmail", 9, 65.0, place)
+    seen = (again.attempts, again.first_attempt_at, again.dated_at, ledger.message_id(again, "example.org"))
+    assert seen == (1, 5.0, 4.0, first)
+    assert (ledger.next_due("gmail", place), ledger.next_due("gmail", START)) == (None, 0.0)
 
 
 def test_a_session_lost_before_anything_was_handed_over_costs_no_attempt(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"))
-    (ann,) = ledger.claim("gmail", 1, 1.0)
-    with ledger.transaction():
-        ledger.mark(ann, message_id="<1@x>", route="relay:25", now=5.0)
-        ledger.unmark(ann)
+    (ann,) = claim(ledger)
+    ledger.commit([mark(ann), changes.unmark(ann)])
     assert [(result.status, result.attempts) for result in ledger.results()] == [("pending", 0)]
+    later = changes.record(ann, State.DEFERRED, reply=OK, reason=None, due_at=9.0)
+    ledger.commit([mark(ann), later, mark(ann), changes.unmark(ann)])
+    assert [(result.status, result.attempts) for result in ledger.results()] == [("deferred", 1)]
+    assert (claim(ledger, now=8.0), len(claim(ledger, now=9.0))) == ([], 1)
+
+
+def test_a_result_says_all_that_is_known(ledger: Ledger) -> None:
+    enrol(ledger, contact(2, "ann@gmail.com"))
+    (ann,) = claim(ledger)
+    refused = Reply(550, "5.1.1", "who?")
+    ledger.commit([mark(ann), changes.record(ann, State.BOUNCED, reply=refused, reason="because")])
+    assert list(ledger.results()) == [
+        Result(
+            2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", "<1@x>", 5.0, 5.0, "because"
+        )
+    ]
+
+
+def test_a_change_that_starts_from_another_state_undoes_all_that_were_to_be_committed_with_it(ledger: Ledger) -> None:
+    enrol(ledger, *(contact(line, f"a{line}@gmail.com") for line in range(2, 6)))
+    claimed = claim(ledger)
+    deliver(ledger, claimed[3])
+    before = list(ledger.results())
+    wrong = [mark(claimed[3]), changes.unmark(claimed[0]), changes.fail(claimed[3], "why"), changes.unmark(claimed[3])]
+    for change in wrong:
+        with pytest.raises(StateError, match="not in the state it was left in"):
+            ledger.commit([mark(claimed[1]), change, changes.fail(claimed[2], "why")])
+        assert list(ledger.results()) == before
 
 
 def test_another_reader_sees_the_campaign_while_it_is_written(ledger: Ledger) -> None:
@@ -160,43 +212,44 @@ def test_another_reader_sees_the_campaign_while_it_is_written(ledger: Ledger) ->
     reader.close()
 
 
-STEPS: dict[str, Callable[[Ledger, Recipient], None]] = {
-    "release": lambda ledger, each: ledger.release([each]),
-    "fail": lambda ledger, each: ledger.fail(each, "why"),
-    "mark": lambda ledger, each: ledger.mark(each, message_id="<1@x>", route="r", now=1.0),
-    "unmark": lambda ledger, each: ledger.unmark(each),
-    "delivered": lambda ledger, each: ledger.record(each, State.DELIVERED, reply=OK, reason=None),
-    "bounced": lambda ledger, each: ledger.record(each, State.BOUNCED, reply=OK, reason=None),
-    "deferred": lambda ledger, each: ledger.record(each, State.DEFERRED, reply=OK, reason=None),
+STEPS: dict[str, Callable[[Recipient], Change]] = {
+    "fail": lambda each: changes.fail(each, "why"),
+    "mark": mark,
+    "unmark": changes.unmark,
+    "delivered": lambda each: changes.record(each, State.DELIVERED, reply=OK, reason=None),
+    "bounced": lambda each: changes.record(each, State.BOUNCED, reply=OK, reason=None),
+    "deferred": lambda each: changes.record(each, State.DEFERRED, reply=OK, reason=None),
+    "expired": lambda each: changes.record(each, State.EXPIRED, reply=OK, reason="too long"),
+    "uncertain": lambda each: changes.record(each, State.UNCERTAIN, reply=None, reason="lost"),
 }
+OTHERS: dict[str, Callable[[Ledger], object]] = {"recover": Ledger.recover, "resend": Ledger.resend_uncertain}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
-@given(steps=st.lists(st.sampled_from([*STEPS, "claim"]), max_size=12))
+@given(steps=st.lists(st.sampled_from([*STEPS, *OTHERS, "mark", "mark"]), max_size=12))
 def test_sql_lets_a_recipient_go_only_where_the_table_of_the_lifecycle_does(ledger: Ledger, steps: list[str]) -> None:
-    address = f"{next(NUMBERS)}@gmail.com"
-    enrol(ledger, contact(2, address))
-    (recipient,) = ledger.claim("gmail", 1, 1.0)
-    now = State.CLAIMED
+    enrol(ledger, contact(2, f"{next(NUMBERS)}@gmail.com"))
+    (recipient,) = claim(ledger)
+    now = State.PENDING
     for step in steps:
-        if step == "claim":
-            claimed = bool(ledger.claim("gmail", 1, 1.0))
-            assert claimed == may_follow(now, State.CLAIMED)
+        if step in OTHERS:
+            OTHERS[step](ledger)
         else:
             try:
-                with ledger.transaction():
-                    STEPS[step](ledger, recipient)
+                ledger.commit([STEPS[step](recipient)])
             except StateError:
                 assert _state(ledger) is now
                 continue
         after = _state(ledger)
         assert after is now or may_follow(now, after)
+        assert after is not now or step in OTHERS
+        assert bool(claim(ledger)) == may_follow(after, State.SUBMITTING)
         now = after
 
 
 def _state(ledger: Ledger) -> State:
-    (result,) = ledger.results()
-    return State(result.status)
+    (state,) = ledger.states()
+    return State(state)
 
 
 def test_a_file_that_is_no_ledger_is_said_to_be_damaged(tmp_path: Path, shared: SharedState) -> None:
@@ -208,5 +261,5 @@ def test_a_file_that_is_no_ledger_is_said_to_be_damaged(tmp_path: Path, shared: 
 
 def test_counts_by_state_are_those_of_the_results(ledger: Ledger) -> None:
     enrol(ledger, *(contact(line, f"a{line % 7}@gmail.com") for line in range(2, 40)), BadRow(40, "x", "y"))
-    deliver(ledger, ledger.claim("gmail", 1, 1.0)[0])
+    deliver(ledger, claim(ledger)[0])
     assert ledger.states() == Counter(result.status for result in ledger.results())
