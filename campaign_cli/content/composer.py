@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import encodebytes
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import blake2b
 
-from campaign_cli.content.headers import LONGEST_LINE, check_block, mailbox_field, text_field
-from campaign_cli.content.plaintext import plaintext
+from campaign_cli.content.headers import check_block, mailbox_field, text_field
+from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
+from campaign_cli.content.transfer import encoded
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
 
@@ -21,9 +20,6 @@ NAME_FIELDS = ("name", "full_name", "fullname", "display_name")
 
 FIRST_NAME_FIELDS = ("first_name", "firstname", "given_name")
 LAST_NAME_FIELDS = ("last_name", "lastname", "surname", "family_name")
-
-_BARE = re.compile(r"[\t\n\x20-\x7e]*")
-_LINE_END = re.compile(r"\r\n?|\u2028|\u2029")
 
 
 class Composer:
@@ -46,22 +42,23 @@ class Composer:
             "From": self._from,
             "To": mailbox_field("To", Mailbox(display_name(fields), address)),
             "Subject": text_field("Subject", rendered.subject),
-            "Date": text_field("Date", format_datetime(datetime.fromtimestamp(int(date), UTC))),
+            "Date": _date_field(int(date)),
             "Message-ID": text_field("Message-ID", message_id),
         }
         if self._reply_to:
             header["Reply-To"] = self._reply_to
         header |= {name: text_field(name, value) for name, value in rendered.headers}
         header["MIME-Version"] = b"MIME-Version: 1.0\r\n"
-        html = rendered.html
-        text = rendered.text if rendered.text is not None else plaintext(html or "")
-        part_header, body = _part("plain", text)
-        if html is not None:
-            part_header, body = _alternatives(message_id, _part("plain", text), _part("html", html))
+        text = _part("plain", rendered.text)
+        if rendered.html is None:
+            part_header, body = text
+            names = (*header, "Content-Type", "Content-Transfer-Encoding")
+        else:
+            part_header, body = _alternatives(message_id, text, _part("html", rendered.html))
+            names = (*header, "Content-Type")
         block = b"".join(header.values()) + part_header
-        names = [*header, "Content-Type"] + ([] if html is not None else ["Content-Transfer-Encoding"])
         check_block(block, names)
-        return Message(message_id, block + b"\r\n" + body)
+        return Message(message_id, block + b"\r\n" + body, date)
 
 
 def display_name(fields: Mapping[str, str]) -> str:
@@ -74,25 +71,16 @@ def display_name(fields: Mapping[str, str]) -> str:
     return f"{first.strip()} {last.strip()}".strip()
 
 
-def _part(subtype: str, content: str) -> tuple[bytes, bytes]:
-    """The header and the body of a text part, in the transfer encoding that suits it best (RFC 2045 6)."""
-    content = _LINE_END.sub("\n", content)
-    if not content.endswith("\n"):
-        content += "\n"
-    encoding, body = _encoded(content)
+@lru_cache(maxsize=8)
+def _date_field(date: int) -> bytes:
+    return text_field("Date", format_datetime(datetime.fromtimestamp(date, UTC)))
+
+
+def _part(subtype: str, text: Filled) -> tuple[bytes, bytes]:
+    """The header and the body of a text part."""
+    encoding, body = encoded(text.bones, text.values)
     header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
     return header.encode(), body
-
-
-def _encoded(content: str) -> tuple[str, bytes]:
-    if _BARE.fullmatch(content) and max(map(len, content.split("\n"))) <= LONGEST_LINE:
-        return "7bit", content.replace("\n", "\r\n").encode()
-    octets = content.encode()
-    quoted = binascii.b2a_qp(octets, istext=True)
-    # Base64 has a third more; quoted-printable stays readable, and is shorter for most languages in Latin script.
-    if len(quoted) > len(octets) * 4 / 3:
-        return "base64", encodebytes(octets.replace(b"\n", b"\r\n")).replace(b"\n", b"\r\n")
-    return "quoted-printable", quoted.replace(b"\n", b"\r\n")
 
 
 def _alternatives(message_id: str, *parts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

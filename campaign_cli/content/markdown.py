@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import pass_context
 from markupsafe import Markup, escape
+
+from campaign_cli.content.shapes import REMEMBERED, Filled, Skeleton, skeleton, word
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -17,15 +17,11 @@ PAGE = '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{b
 
 
 class Markdown:
-    """Keeps each value that a template puts out, has a word stand for it, and puts the value in after the conversion.
-
-    The word is made of letters and figures that Markdown, HTML and URLs all leave alone.
-    """
+    """Keeps each value that a template puts out, has a word stand for it, and says where it goes in the HTML."""
 
     def __init__(self) -> None:
-        self._word = f"x{secrets.token_hex(8)}x"
-        self._words = re.compile(rf"{self._word}(\d+)x")
         self._values: list[str] = []
+        self._pages: dict[str, Skeleton] = {}
 
     @property
     def keep(self) -> Any:
@@ -37,7 +33,7 @@ class Markdown:
             if isinstance(value, Markup):
                 return value
             self._values.append(str(value))
-            return f"{self._word}{len(self._values) - 1}x"
+            return word(len(self._values) - 1)
 
         return keep
 
@@ -55,8 +51,12 @@ class Markdown:
 
         return MarkdownIt("commonmark", {"breaks": False}).enable(["table", "strikethrough"])
 
-    def page(self, rendered: str) -> str:
-        """The HTML page for a body that was rendered with `keep`."""
+    def page(self, rendered: str) -> Filled:
+        """The HTML page for a body that was rendered with `keep`, and its values, as HTML."""
         values, self._values = self._values, []
-        body: str = self._markdown.render(rendered)
-        return PAGE.format(body=self._words.sub(lambda found: str(escape(values[int(found[1])])), body))
+        page = self._pages.get(rendered)
+        if page is None:
+            if len(self._pages) >= REMEMBERED:
+                self._pages.clear()
+            page = self._pages[rendered] = skeleton(PAGE.format(body=self._markdown.render(rendered)))
+        return Filled(page, [str(escape(value)) for value in values])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
 from jinja2.loaders import split_template_path
 from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.frontmatter import Split
 from campaign_cli.model.errors import TemplateError
+
+EXAMPLES = "Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}"
+
+NOT_THERE = "is not a file of UTF-8 text in the template's folder"
 
 
 class Sources:
@@ -67,9 +72,57 @@ class Sources:
                 names += find_referenced_templates(environment.parse(loaded[0]))
         return found
 
+    def unusable(self, environment: jinja2.Environment, sources: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
+        """What in these sources names a file that is not there, or one that leads back to it: file, line and words."""
+        named = {file: list(_references(environment.parse(source))) for file, source in sources.items()}
+        for file, references in named.items():
+            for line, names, needed in references:
+                found = next(filter(self._load, names), None)
+                if found is None and needed:
+                    yield file, line, f"{' or '.join(map(repr, names))} {NOT_THERE}"
+                elif found and _leads_to(file, found, named):
+                    yield file, line, f"{found!r} leads back to this file, so there would be no end: take it out"
+
     def compiled(self, environment: jinja2.Environment, name: str) -> jinja2.Template:
         """The file `name`, compiled. Raises TemplateError, with file and line."""
         try:
             return environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(f"{error.filename or self._path}:{error.lineno}: {error.message}") from None
+            raise TemplateError(f"{error.filename or self._path}:{error.lineno}: {mended(error)}") from None
+
+
+def mended(error: jinja2.TemplateError) -> str:
+    """What is wrong with a template's syntax, and what to do about it."""
+    return f"{(error.message or '').rstrip('.')}: mend this line; {EXAMPLES}"
+
+
+_Reference = tuple[int, list[str], bool]
+"""The line on which a template names a file, its name, and whether it must be there; of several names, the first that
+is there counts."""
+
+
+def _references(tree: nodes.Template) -> Iterator[_Reference]:
+    """The files that a template names, as far as their names stand in it as they are."""
+    for node in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
+        assert isinstance(node, nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport)
+        try:
+            names = node.template.as_const()
+        except nodes.Impossible:
+            continue
+        names = [names] if isinstance(names, str) else names
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            yield node.lineno, list(names), not getattr(node, "ignore_missing", False)
+
+
+def _leads_to(goal: str, start: str, named: Mapping[str, list[_Reference]]) -> bool:
+    """Whether `start` is the file `goal`, or names it, directly or not."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        file = ahead.pop()
+        if file == goal:
+            return True
+        if file not in seen:
+            seen.add(file)
+            ahead += [name for _, names, _ in named.get(file, []) for name in names]
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,7 +14,8 @@ import jinja2
 
 from campaign_cli.content.frontmatter import Entry, Split, split
 from campaign_cli.content.markdown import Markdown
-from campaign_cli.content.sources import Sources
+from campaign_cli.content.shapes import Filled, Texts
+from campaign_cli.content.sources import NOT_THERE, Sources, mended
 from campaign_cli.content.variables import undeclared
 from campaign_cli.model.errors import ComposeError, TemplateError
 
@@ -46,18 +47,19 @@ class Rendered:
 
     subject: str
     headers: tuple[tuple[str, str], ...]
-    text: str | None
-    html: str | None
+    text: Filled
+    html: Filled | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A template of one line: the subject, or a header."""
+    """A template of one line: the subject, or a header. `same` is its text where that is the same for everybody."""
 
     name: str
     place: str
-    template: jinja2.Template
+    renderer: _Renderer
     source: str
+    same: str | None
 
 
 class Template:
@@ -65,6 +67,7 @@ class Template:
 
     def __init__(self, path: Path, source: str, *, subject: str | None, list_unsubscribe: str | None) -> None:
         self.path = path
+        self._made_of = (path, source, subject, list_unsubscribe)
         self._kind = _kind(path)
         parts = split(path, source)
         entries = {entry.key: entry for entry in parts.entries}
@@ -73,22 +76,26 @@ class Template:
         self.reply_to = _fixed(path, entries.get("reply_to"))
         self._sources = Sources(path, parts)
         self._markdown = Markdown()
+        self._texts = Texts()
         self._lines_environment = self._sources.environment(escape=False)
         self._subject = self._subject_line(entries.get("subject"), subject)
         self._headers = self._header_lines(parts, list_unsubscribe)
-        markdown = self._kind is Kind.MARKDOWN
-        self._environment = self._sources.environment(
-            escape=self._kind is not Kind.TEXT, finalize=self._markdown.keep if markdown else None
-        )
-        if markdown:
+        finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
+        self._environment = self._sources.environment(escape=self._kind is not Kind.TEXT, finalize=finalize)
+        if self._kind is Kind.MARKDOWN:
             self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
-        self._body = self._sources.compiled(self._environment, path.name)
+        self._body = _Renderer(self._sources.compiled(self._environment, path.name))
+
+    def __reduce__(self) -> tuple[Callable[..., Template], tuple[object, ...]]:
+        """As pickle takes it to a worker process: what it was made of."""
+        return _made, self._made_of
 
     def _subject_line(self, entry: Entry | None, given: str | None) -> _Line:
         if given is not None:
             return self._line("Subject", "--subject", given)
         if entry is None or not entry.text:
-            raise TemplateError(f"{self.path}: no subject: add 'subject: ...' to its front matter, or give --subject")
+            # Told by `check`, with all else.
+            return self._line("Subject", str(self.path), "")
         return self._line("Subject", f"{self.path}:{entry.line}", entry.text)
 
     def _header_lines(self, parts: Split, list_unsubscribe: str | None) -> tuple[_Line, ...]:
@@ -103,24 +110,36 @@ class Template:
         return tuple(lines.values())
 
     def _line(self, name: str, place: str, source: str) -> _Line:
+        same = None if "{" in source else source.strip(" ")
         try:
-            return _Line(name, place, self._lines_environment.from_string(source), source)
+            return _Line(name, place, _Renderer(self._lines_environment.from_string(source)), source, same)
         except jinja2.TemplateError as error:
-            raise TemplateError(f"{place}: {error.message}") from None
+            raise TemplateError(f"{place}: {mended(error)}") from None
 
-    def check(self, columns: Collection[str]) -> None:
-        """That everything the template asks for is a column. Raises TemplateError with all that is not, each with
-        file and line, and the columns there are."""
-        findings = [
-            (line.place, name)
-            for line in (self._subject, *self._headers)
-            for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]
-        ]
-        for file, names in undeclared(self._environment, self._sources.all(self._environment), columns).items():
-            findings += [(f"{self.path.parent / file}:{number}", name) for name, number in names]
-        if findings:
+    def check(self, columns: Collection[str] | None) -> None:
+        """That there is a subject, that every file the template names is there, and, where `columns` are known, that
+        all else it asks for is one of them. Raises TemplateError with all that is wrong, each with file and line."""
+        findings = []
+        if not self._subject.source:
+            findings.append(f"{self.path}: no subject: add 'subject: ...' to its front matter, or give --subject")
+        sources = self._sources.all(self._environment)
+        for file, number, what in self._sources.unusable(self._environment, sources):
+            findings.append(f"{self.path.parent / file}:{number}: {what}")
+        if columns is not None:
             there = f"the list's columns are: {', '.join(sorted(columns))}"
-            raise TemplateError("\n".join(f"{place}: {_unknown(name, columns)}; {there}" for place, name in findings))
+            for place, name in self._undeclared(sources, columns):
+                findings.append(f"{place}: {_unknown(name, columns)}; {there}")
+        if findings:
+            raise TemplateError("\n".join(findings))
+
+    def _undeclared(self, sources: Mapping[str, str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Each variable that is no column, with its place."""
+        for line in (self._subject, *self._headers):
+            for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]:
+                yield line.place, name
+        for file, names in undeclared(self._environment, sources, columns).items():
+            for name, number in names:
+                yield f"{self.path.parent / file}:{number}", name
 
     def render(self, fields: Mapping[str, str]) -> Rendered:
         """The message for one contact. Raises ComposeError, with the template's line, where its fields do not do."""
@@ -129,17 +148,20 @@ class Template:
             raise ComposeError(f"{self._subject.place}: the subject is empty for this row")
         headers = tuple((line.name, text) for line in self._headers if (text := self._rendered(line, fields)))
         try:
-            body = self._body.render(fields)
+            pieces = self._body.pieces(fields)
         except Exception as error:
             # A template is a program: what its expressions may raise has no end.
             raise ComposeError(f"{self._place(error.__traceback__)}: {_message(error)}") from None
         if self._kind is Kind.TEXT:
-            return Rendered(subject, headers, body, None)
-        return Rendered(subject, headers, None, self._markdown.page(body) if self._kind is Kind.MARKDOWN else body)
+            return Rendered(subject, headers, _taken_apart(pieces), None)
+        page = self._markdown.page("".join(pieces)) if self._kind is Kind.MARKDOWN else _taken_apart(pieces)
+        return Rendered(subject, headers, self._texts.text(*page), page)
 
     def _rendered(self, line: _Line, fields: Mapping[str, str]) -> str:
+        if line.same is not None:
+            return line.same
         try:
-            return line.template.render(fields).strip(" ")
+            return "".join(line.renderer.pieces(fields)).strip(" ")
         except Exception as error:
             raise ComposeError(f"{line.place}: {line.name}: {_message(error)}") from None
 
@@ -152,6 +174,53 @@ class Template:
                 place = f"{file}:{traceback.tb_lineno}"
             traceback = traceback.tb_next
         return place
+
+
+class _Renderer:
+    """Renders one Jinja2 template time and again, in one context where it has no blocks to keep apart."""
+
+    def __init__(self, template: jinja2.Template) -> None:
+        self._template = template
+        self._context = template.new_context() if not template.blocks else None
+        self._globals = dict(template.globals)
+
+    def pieces(self, fields: Mapping[str, str]) -> list[str]:
+        """What the template puts out: its own text, each stretch the same object every time, and values between."""
+        template, context = self._template, self._context
+        if context is None:
+            context = template.new_context(dict(fields))
+        else:
+            context.parent = {**self._globals, **fields}
+            context.vars.clear()
+            context.exported_vars.clear()
+        try:
+            return list(template.root_render_func(context))
+        except Exception:
+            if self._context:
+                self._context = template.new_context()
+            template.environment.handle_exception()
+
+
+class Value(str):
+    """A value that a plain-text template puts out, to be told from the template's own text."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+
+def _taken_apart(pieces: list[str]) -> Filled:
+    """The pieces of a text as its skeleton and its values: these are a Value, or where HTML is escaped, a Markup."""
+    values: list[str] = []
+    bones: list[str | int] = []
+    for piece in pieces:
+        if type(piece) is str:
+            bones.append(piece)
+        else:
+            bones.append(len(values))
+            values.append("".join((piece,)))
+    return Filled(tuple(bones), values)
 
 
 def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: str | None = None) -> Template:
@@ -167,6 +236,10 @@ def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: s
         raise TemplateError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}") from None
+    return Template(path, source, subject=subject, list_unsubscribe=list_unsubscribe)
+
+
+def _made(path: Path, source: str, subject: str | None, list_unsubscribe: str | None) -> Template:
     return Template(path, source, subject=subject, list_unsubscribe=list_unsubscribe)
 
 
@@ -208,6 +281,6 @@ def _unknown(name: str, columns: Collection[str]) -> str:
 
 def _message(error: Exception) -> str:
     if isinstance(error, jinja2.TemplateNotFound):
-        return f"{error.name!r} is not a file of UTF-8 text in the template's folder"
+        return f"{error.name!r} {NOT_THERE}"
     text = (error.message if isinstance(error, jinja2.TemplateError) else str(error)) or type(error).__name__
     return " ".join(text.split())

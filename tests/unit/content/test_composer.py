@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from campaign_cli.content.composer import Composer, display_name
+from campaign_cli.content.shapes import filled
 from campaign_cli.content.template import load_template
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
@@ -55,6 +56,7 @@ def test_a_small_message_is_these_bytes(tmp_path: Path) -> None:
         b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\nMessage-ID: <1@y.example>\r\nReply-To: help@y.example\r\nX-Id: 7\r\n"
         b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
         b"Dear Ann,\r\n\r\nbye\r\n",
+        DATE,
     )
 
 
@@ -79,10 +81,9 @@ def test_any_text_in_a_field_arrives_in_lines_that_a_relay_takes(tmp_path: Path,
     assert list(found) == [*COMMON, "MIME-Version", *ending]
     assert str(found["Subject"]).strip() == f"S {name}".strip()
     rendered = load_template(tmp_path / file).render({"x": x, "name": name})
-    kind, sent = ("html", rendered.html) if rendered.text is None else ("plain", rendered.text)
-    assert content(found, kind).removesuffix("\n") == re.sub("\r\n?|[\u2028\u2029]", "\n", sent or "").removesuffix(
-        "\n"
-    )
+    kind, pieces = ("plain", rendered.text) if rendered.html is None else ("html", rendered.html)
+    sent = re.sub("\r\n?|[\u2028\u2029]", "\n", "".join(filled(*pieces)))
+    assert content(found, kind).removesuffix("\n") == sent.removesuffix("\n")
 
 
 @pytest.mark.parametrize(

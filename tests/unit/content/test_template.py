@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from campaign_cli.content.shapes import filled
 from campaign_cli.content.template import Rendered, Template, load_template
 from campaign_cli.model.errors import ComposeError, TemplateError
 
@@ -30,7 +31,7 @@ def failure(folder: Path, text: str, **fields: str) -> str:
 def body(folder: Path, text: str, **fields: str) -> str | None:
     loaded = template(folder, HEAD + text)
     loaded.check(fields)
-    return loaded.render(fields).text
+    return "".join(filled(*loaded.render(fields).text))
 
 
 def test_every_unknown_variable_is_told_with_its_line_a_near_column_and_all_columns(tmp_path: Path) -> None:
@@ -94,10 +95,45 @@ def test_nothing_outside_of_the_folder_can_be_read(tmp_path: Path, tag: str, nam
     (folder / "sub").symlink_to(tmp_path)
     name = name.format(tmp=tmp_path)
     loaded = template(folder, f"{HEAD}\n{{% {tag} '{name}' %}}")
-    loaded.check([])
-    with pytest.raises(ComposeError) as caught:
-        loaded.render({})
-    assert str(caught.value) == f"{folder}/mail.txt:5: {name!r} is not a file of UTF-8 text in the template's folder"
+    for error, act in ((TemplateError, lambda: loaded.check([])), (ComposeError, lambda: loaded.render({}))):
+        with pytest.raises(error) as caught:
+            act()
+        where = f"{folder}/mail.txt:5"
+        assert str(caught.value) == f"{where}: {name!r} is not a file of UTF-8 text in the template's folder"
+
+
+THERE = "is not a file of UTF-8 text in the template's folder"
+ENDLESS = "leads back to this file, so there would be no end: take it out"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{% include 'nope.html' %}", [f"mail.txt:5: 'nope.html' {THERE}"]),
+        ("{% extends 'nope.html' %}", [f"mail.txt:5: 'nope.html' {THERE}"]),
+        ("{% import 'nope.html' as n %}", [f"mail.txt:5: 'nope.html' {THERE}"]),
+        (
+            "{% from 'nope.html' import n %}{{ zzz }}",
+            [f"mail.txt:5: 'nope.html' {THERE}", "mail.txt:5: 'zzz' is not a "],
+        ),
+        ("{% include ['a', 'b'] %}", [f"mail.txt:5: 'a' or 'b' {THERE}"]),
+        ("{% include 'hole.txt' %}", [f"hole.txt:2: 'nope.txt' {THERE}"]),
+        ("{% include 'mail.txt' %}", [f"mail.txt:5: 'mail.txt' {ENDLESS}"]),
+        ("{% include 'mail.txt' ignore missing %}", [f"mail.txt:5: 'mail.txt' {ENDLESS}"]),
+        ("{% include 'round.txt' %}", [f"mail.txt:5: 'round.txt' {ENDLESS}", f"round.txt:1: 'mail.txt' {ENDLESS}"]),
+        ("{% include 'nope.html' ignore missing %}{% include ['nope.html', 'flat.txt'] %}", []),
+        ("{% include 'flat.txt' %}{% include 'flat.txt' %}{% include email %}", []),
+    ],
+)
+def test_a_file_that_is_not_there_or_holds_itself_is_told_before_the_first_message(
+    tmp_path: Path, text: str, told: list[str]
+) -> None:
+    (tmp_path / "flat.txt").write_text("flat")
+    (tmp_path / "hole.txt").write_text("\n{% include 'nope.txt' %}")
+    (tmp_path / "round.txt").write_text("{% include 'mail.txt' %}")
+    found = check(tmp_path, f"{HEAD}\n{text}", "email").split("\n") if told else []
+    template(tmp_path, f"{HEAD}\n{text if not told else ''}").check(["email"])
+    assert [line for line, start in zip(found, told, strict=True) if not line.startswith(start)] == []
 
 
 @pytest.mark.parametrize(
@@ -129,16 +165,20 @@ def test_fields_are_escaped_in_html_and_nowhere_else(tmp_path: Path) -> None:
     text = "---\nsubject: '{{ x }}'\nX-Id: '{{ x }}'\n---\n{{ x }} {{ x|safe }}"
     x = "<b>&\"'"
     headers = (("X-Id", x),)
-    assert template(tmp_path, text).render({"x": x}) == Rendered(x, headers, f"{x} {x}", None)
-    escaped = Rendered(x, headers, None, f"&lt;b&gt;&amp;&#34;&#39; {x}")
-    assert template(tmp_path, text, "mail.html").render({"x": x}) == escaped
-    assert template(tmp_path, text, "mail.HTM").render({"x": x}) == escaped
+    assert template(tmp_path, text).render({"x": x}) == Rendered(x, headers, ((0, " ", 1), [x, x]), None)
+    for file in ("mail.html", "mail.HTM"):
+        rendered = template(tmp_path, text, file).render({"x": x})
+        assert rendered.html == ((0, " ", 1), ["&lt;b&gt;&amp;&#34;&#39;", x])
+        assert (rendered.subject, rendered.headers, "".join(filled(*rendered.text))) == (x, headers, "<b>&\"' &\"'\n")
 
 
 def test_a_file_with_crlf_and_a_byte_order_mark_is_the_same_template(tmp_path: Path) -> None:
     path = tmp_path / "mail.txt"
     path.write_bytes(b"\xef\xbb\xbf---\r\nsubject: s\r\nfrom: Ann <a@x.example>\r\n---\r\nHi\r\n{{ x }}\r\n")
     loaded = load_template(path)
-    assert (loaded.sender_text, loaded.render({"x": "a"})) == ("Ann <a@x.example>", Rendered("s", (), "Hi\na\n", None))
+    assert (loaded.sender_text, loaded.render({"x": "a"})) == (
+        "Ann <a@x.example>",
+        Rendered("s", (), (("Hi\n", 0, "\n"), ["a"]), None),
+    )
     with pytest.raises(TemplateError, match=r"mail\.txt:6: 'x'"):
         loaded.check([])

@@ -5,6 +5,8 @@ import pytest
 from campaign_cli.content.template import load_template
 from campaign_cli.model.errors import TemplateError
 
+MEND = ": mend this line; Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}"
+
 
 def told(path: Path, text: str) -> str:
     path.write_text(text, "utf-8")
@@ -30,10 +32,13 @@ def told(path: Path, text: str) -> str:
         ),
         ("---\nsubject: x\nsubject: y\n---\n", "3: 'subject' stands here a second time, first on line 2"),
         ("---\nfrom: '{{ x }}'\n---\n", "2: from is the same in every message; take the {{ }} out"),
-        ("---\nsubject: '{% if %}'\n---\n", "2: Expected an expression, got 'end of statement block'"),
-        ("---\nsubject: s\nX-A: '{{ email | no }}'\n---\n", "3: No filter named 'no'."),
-        ("---\nsubject: s\n---\n\n{{ email\n", "5: unexpected end of template, expected 'end of print statement'."),
-        ("---\nsubject: s\n---\n\n{{ email | no }}\n", "5: No filter named 'no'."),
+        ("---\nsubject: '{% if %}'\n---\n", f"2: Expected an expression, got 'end of statement block'{MEND}"),
+        ("---\nsubject: s\nX-A: '{{ email | no }}'\n---\n", f"3: No filter named 'no'{MEND}"),
+        (
+            "---\nsubject: s\n---\n\n{{ email\n",
+            f"5: unexpected end of template, expected 'end of print statement'{MEND}",
+        ),
+        ("---\nsubject: s\n---\n\n{{ email | no }}\n", f"5: No filter named 'no'{MEND}"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_what_to_do(tmp_path: Path, text: str, message: str) -> None:

@@ -1,0 +1,80 @@
+"""A process that composes messages, so that the one that sends has its hands free.
+
+It is given a Composer, then batches of orders; it answers each batch with the messages, or with what is wrong. It ends
+when nobody is at the other end of its socket any more. A template is a program: what it may take of time and of memory
+has a bound here, and the process that sends is not the one to suffer.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import pickle
+import resource
+import signal
+import socket
+import struct
+import sys
+from types import FrameType
+from typing import BinaryIO
+
+from campaign_cli.content.composer import Composer
+from campaign_cli.model.address import Address
+from campaign_cli.model.errors import ComposeError
+
+LONGEST = 10.0
+"""Seconds that one message may take: a thousand times what a large one needs."""
+
+MOST_MEMORY = 2 * 1024**3
+"""Bytes of address space: what the libraries map, and more than any message."""
+
+HEAD = struct.Struct("!I")
+"""Before each frame, its length in bytes."""
+
+Order = tuple[str, str, str, str, float]
+"""One message to make: local part, domain, fields as JSON, Message-ID, date."""
+
+
+def framed(body: bytes) -> bytes:
+    """`body` as it goes through the socket."""
+    return HEAD.pack(len(body)) + body
+
+
+def main(descriptor: int) -> None:
+    """Serve the socket `descriptor` until it is closed."""
+    # Ctrl-C goes to the whole group of processes; the one that sends says when this one ends.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _too_long)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
+        composer: Composer = pickle.loads(_frame(frames))  # noqa: S301 (from our own process)
+        while orders := _frame(frames):
+            contents = [_compose(composer, order) for order in marshal.loads(orders)]  # noqa: S302
+            connection.sendall(framed(marshal.dumps(contents)))
+
+
+def _frame(frames: BinaryIO) -> bytes:
+    head = frames.read(HEAD.size)
+    return frames.read(HEAD.unpack(head)[0]) if len(head) == HEAD.size else b""
+
+
+def _compose(composer: Composer, order: Order) -> bytes | str:
+    local, domain, fields, message_id, date = order
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    try:
+        return composer.compose(Address(local, domain), json.loads(fields), message_id=message_id, date=date).content
+    except ComposeError as error:
+        return str(error)
+    except TimeoutError:
+        return f"the template takes more than {LONGEST:.0f} s for this row"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _too_long(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
