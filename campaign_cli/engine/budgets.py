@@ -3,56 +3,75 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.policy.limits import SLACK, UNLIMITED
+from campaign_cli.model.errors import StateError
+from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance
 from campaign_cli.policy.providers import Provider
 
 GATHER = 0.0005
 """Seconds to gather requests before they are charged together, as the ledger's committer does."""
 
+NOTED_EVERY = 1.0
+"""Seconds after which transactions without a limit are charged: for the day on which their provider has one."""
+
+Granted = Callable[[int], None]
+
 
 class Budgets:
-    """Charges shared budgets for this run's lanes."""
+    """Charges shared budgets for this run's lanes. What goes wrong is told to `failed`, and nothing is granted."""
 
-    def __init__(self, shared: SharedState) -> None:
+    def __init__(self, shared: SharedState, failed: Callable[[StateError], None]) -> None:
         self._shared = shared
-        self._asking: dict[str, tuple[Provider, list[asyncio.Future[bool]]]] = {}
+        self._failed = failed
+        self._asking: dict[str, tuple[Provider, int, Granted]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._noted: Counter[str] = Counter()
+        self._noting: asyncio.TimerHandle | None = None
 
-    def wait(self, provider: Provider) -> float:
-        """Seconds until the provider's budget may allow one more; 0.0 means now. Charges nothing."""
-        if provider.pace is UNLIMITED:
-            return 0.0
-        return self._shared.allowance(provider.name, provider.pace).wait
+    def allowance(self, provider: Provider) -> Allowance:
+        """What the provider's budget allows now. Charges nothing."""
+        return self._shared.allowance(provider.name, provider.pace)
 
-    async def charge(self, provider: Provider) -> bool:
-        """Charge one transaction; False when the budget has none left. A granted one starts at once."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bool] = loop.create_future()
-        self._asking.setdefault(provider.name, (provider, []))[1].append(answer)
+    def charge(self, provider: Provider, count: int, granted: Granted) -> None:
+        """Charge at most `count` transactions; `granted` is told how many, which start at once or not at all.
+
+        A lane asks again only when it has been told.
+        """
+        self._asking[provider.name] = (provider, count, granted)
         if self._timer is None:
-            self._timer = loop.call_later(GATHER, self._charge_all)
-        return await answer
+            self._timer = asyncio.get_running_loop().call_later(GATHER, self._charge_all)
 
     def _charge_all(self) -> None:
         self._timer = None
         asking, self._asking = self._asking, {}
         before = self._shared.now()
         try:
-            granted = self._shared.charge(
-                {name: (provider.pace, len(answers)) for name, (provider, answers) in asking.items()}
-            )
-        except Exception as error:
-            for _, answers in asking.values():
-                for answer in answers:
-                    if not answer.done():
-                        answer.set_exception(error)
+            charged = self._shared.charge({name: (each.pace, count) for name, (each, count, _) in asking.items()})
+        except StateError as error:
+            self._failed(error)
             return
         # A charge that took longer to become durable than its slack may be counted too early: it is not used.
         late = self._shared.now() - before > SLACK / 2
-        for name, (provider, answers) in asking.items():
-            count = 0 if late and provider.pace is not UNLIMITED else granted[name]
-            for place, answer in enumerate(answers):
-                if not answer.done():
-                    answer.set_result(place < count)
+        for name, (_, _, granted) in asking.items():
+            granted(0 if late else charged[name])
+
+    def note(self, provider: Provider) -> None:
+        """One transaction starts with a provider that has no limit."""
+        self._noted[provider.name] += 1
+        if self._noting is None:
+            self._noting = asyncio.get_running_loop().call_later(NOTED_EVERY, self.flush)
+
+    def flush(self) -> None:
+        """Charge what was noted."""
+        if self._noting is not None:
+            self._noting.cancel()
+            self._noting = None
+        noted, self._noted = self._noted, Counter()
+        if noted:
+            try:
+                self._shared.charge({name: (UNLIMITED, count) for name, count in noted.items()})
+            except StateError as error:
+                self._failed(error)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaign_cli.config.settings import Settings
-from campaign_cli.content.composer import Composer
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.lock import CampaignLock
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import UsageError
 from campaign_cli.model.lifecycle import UNFINISHED
-from campaign_cli.model.recipient import Recipient
+
+LONGEST_SHOWN = 100
+"""Characters of a name that an error repeats: no campaign's is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,9 @@ def open_campaign(settings: Settings, prepared: Prepared, tell: Callable[[str], 
 
 
 def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, tell: Callable[[str], None]) -> None:
-    recovered = ledger.recover()
-    if recovered.uncertain:
+    if uncertain := ledger.recover():
         tell(
-            f"the last run of {prepared.name!r} died with {recovered.uncertain} messages in flight: these are "
+            f"the last run of {prepared.name!r} died with {uncertain} messages in flight: these are "
             "uncertain and not sent again without --resend-uncertain"
         )
     enrol(ledger, settings, prepared)
@@ -75,19 +74,6 @@ def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
     """Make the prepared list the campaign's."""
     source, template = prepared.contacts.source, str(prepared.template.path)
     ledger.enrol(prepared.contacts, settings.providers, source=source, template=template)
-
-
-def compose(recipient: Recipient, ledger: Ledger, composer: Composer, *, now: float) -> Message:
-    """The recipient's message: the same bytes in every attempt, as long as list and template stay the same.
-
-    Raises ComposeError.
-    """
-    return composer.compose(
-        recipient.address,
-        recipient.fields,
-        message_id=ledger.message_id(recipient, composer.domain),
-        date=recipient.first_attempt_at or now,
-    )
 
 
 def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:
@@ -111,10 +97,10 @@ def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:
 
 def read_ledger(folder: StateFolder, name: str) -> Ledger:
     """The ledger of the campaign `name`, for reading, also while it runs. Raises UsageError when there is none."""
-    if not folder.ledger(name).exists():
-        names = folder.names()
+    names = folder.names()
+    if name not in names:
         there = f"there are: {', '.join(names[:10])}" if names else f"there is none in {folder.root}"
-        raise UsageError(f"no campaign is named {name!r}; {there}")
+        raise UsageError(f"no campaign is named {name[:LONGEST_SHOWN]!r}; {there}")
     return Ledger.read(folder.ledger(name))
 
 

@@ -8,31 +8,38 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from campaign_cli.content.composer import Composer
 from campaign_cli.engine.budgets import Budgets
-from campaign_cli.engine.campaign import compose
+from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.routes import Routes
+from campaign_cli.ledger import changes
 from campaign_cli.ledger.committer import Committer
-from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.ledger import Ledger, Place
 from campaign_cli.model.address import Address
-from campaign_cli.model.envelope import Envelope
-from campaign_cli.model.errors import CampaignError, ComposeError
+from campaign_cli.model.envelope import Envelope, Message
+from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
+from campaign_cli.policy.limits import UNBOUNDED
 from campaign_cli.policy.outcomes import classify
 from campaign_cli.policy.providers import Provider
 from campaign_cli.policy.retry import RetrySchedule, next_attempt
-from campaign_cli.transport.session import Ending, Session
+from campaign_cli.transport.dialogue import Ending, Transaction
+from campaign_cli.transport.session import Session
 
 log = logging.getLogger(__name__)
 
-CLAIMED_PER_WORKER = 4
-"""Recipients claimed ahead for each connection: few enough to give back quickly, many enough to share a commit."""
+CLAIMED_AT_ONCE = 64
+"""Recipients claimed and composed together: enough to pay for the way to another process and back."""
+
+AHEAD_OF_EACH = 48
+"""Messages composed ahead for each session: some milliseconds of the fastest server."""
 
 KEPT_OPEN = 5.0
 """Seconds of waiting over which a session is kept; Amazon SES closes one after ten."""
@@ -44,6 +51,9 @@ counts every time; one that is lost by chance should not cost a wait, one that i
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds before a lane opens another session after one was lost; doubled with each in a row, up to the second."""
 
+UNTIL_WOKEN = 3600.0
+"""Seconds after which a lane looks around though nothing has happened to it."""
+
 
 @dataclass(slots=True)
 class Allotment:
@@ -51,12 +61,17 @@ class Allotment:
 
     left: int | None
 
+    @property
+    def most(self) -> int:
+        """How many there are now."""
+        return UNBOUNDED if self.left is None else self.left
+
     def take(self) -> bool:
         """Use one, if there is one."""
-        if self.left is None:
+        if self.left is not None and self.left > 0:
+            self.left -= 1
             return True
-        self.left -= 1
-        return self.left >= 0
+        return self.left is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +82,7 @@ class Rooms:
     committer: Committer
     budgets: Budgets
     routes: Routes
-    composer: Composer
+    composers: Composers
     envelope_sender: Address
     retry: RetrySchedule
     patience: float
@@ -76,195 +91,339 @@ class Rooms:
     """Stops the run, because of an error that no lane can go on with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A recipient whose message is composed."""
+
+    recipient: Recipient
+    message: Message
+
+
 class Lane:
-    """Sends to every recipient of one provider that is due, on as many connections as the provider is given."""
+    """Sends to every recipient of one provider that is due, on as many sessions as the provider is given.
+
+    `drain` sees to it that there is something to send and something to send it on; the sending itself goes on in
+    the sessions' callbacks: they take the next message when they have room, and say how it ended.
+    """
 
     def __init__(self, provider: Provider, rooms: Rooms, progress: LaneProgress) -> None:
         self._provider = provider
         self._rooms = rooms
         self._progress = progress
-        self._claimed: deque[Recipient] = deque()
+        self._limited = bool(provider.pace.windows)
+        self._place = Place()
+        self._due_at: float | None = 0.0
+        self._composing = 0
+        self._ready: deque[Ready] = deque()
+        self._in_flight: dict[Transaction, Ready] = {}
+        self._sessions: set[Session] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._granted = 0
+        self._asking = False
         self._losses: Counter[int] = Counter()
         self._backoff = 0.0
+        self._open_after = 0.0
         self._stopping = False
-        self._most_on_one = provider.messages_per_connection
-        self._workers: dict[asyncio.Task[None], _Worker] = {}
+        self._wake = asyncio.Event()
 
     async def drain(self) -> None:
         """Until nothing is left that comes due within the run's patience, or the run stops."""
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._provider.connections, self._progress.total)):
-                    worker = _Worker()
-                    self._workers[group.create_task(self._work(worker))] = worker
+            while (wait := self._turn()) > 0:
+                # A lane that has always something to see to must not keep the others from theirs.
+                await asyncio.sleep(0)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+        except CampaignError as error:
+            self._rooms.halt(error)
         finally:
-            self._give_back()
+            await self._leave()
             self._progress.finished = True
-            self._wait_shown(0.0, "")
+            self._show(0.0, "")
 
     def stop(self) -> None:
-        """Start nothing new; give back what has not been handed over."""
+        """Start nothing new; what has not been handed over is given back."""
         self._stopping = True
-        for task, worker in self._workers.items():
-            if worker.session is None or not worker.session.handed_over:
-                task.cancel()
+        self._ready.clear()
+        for task in self._opening:
+            task.cancel()
+        for session in tuple(self._sessions):
+            session.stop("the run was stopped")
+        self._wake.set()
 
     def abandon(self) -> None:
         """End at once; what has been handed over stays without an answer."""
-        self._stopping = True
-        for task in self._workers:
-            task.cancel()
+        self.stop()
+        for session in self._sessions:
+            session.abort()
+        self._in_flight.clear()
+        self._wake.set()
 
     @property
     def awaiting(self) -> int:
         """How many messages have been handed over and not yet been answered."""
-        return sum(
-            1
-            for task, worker in self._workers.items()
-            if not task.done() and worker.session and worker.session.handed_over
-        )
+        return sum(session.handed_over for session in self._sessions)
 
-    def _give_back(self) -> None:
-        if self._claimed:
-            given_back = list(self._claimed)
-            self._claimed.clear()
-            self._rooms.committer.submit(lambda: self._rooms.ledger.release(given_back))
+    # ---- something to send, and something to send it on ----
 
-    # ---- one worker for each connection ----
+    def _turn(self) -> float:
+        """See to what is needed now; seconds until something may be again, if nothing happens before. 0.0: done."""
+        self._wake.clear()
+        if self._stopping:
+            return UNTIL_WOKEN if self._in_flight else 0.0
+        for session in tuple(self._sessions):
+            if session.unused and not self._fit(session):
+                self._drop(session)
+        now = time.time()
+        allowed = self._rooms.budgets.allowance(self._provider) if self._limited else None
+        self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
+        if not self._ready:
+            if self._composing or self._in_flight:
+                return UNTIL_WOKEN
+            return self._until_due(now)
+        if self._rooms.allotment.most == 0:
+            self._ready.clear()
+            return UNTIL_WOKEN if self._in_flight else 0.0
+        if allowed and allowed.free == 0 and not self._asking:
+            return self._rest(allowed.wait, "its budget")
+        if not self._sessions and (wait := self._open_after - time.monotonic()) > 0:
+            return self._rest(wait, "the server")
+        self._show(0.0, "")
+        self._open(allowed.free if allowed else len(self._ready))
+        for session in tuple(self._sessions):
+            session.pump()
+        return max(self._open_after - time.monotonic(), 0.0) or UNTIL_WOKEN
 
-    async def _work(self, worker: _Worker) -> None:
+    def _claim(self, now: float, allowed: int) -> None:
+        """Have the next recipients' messages composed, as far ahead as the sessions and the budget can use."""
+        ahead = AHEAD_OF_EACH * max(len(self._sessions), 1)
+        if self._limited:
+            ahead = min(ahead, max(allowed, self._provider.connections))
+        while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
+            count = min(CLAIMED_AT_ONCE, ahead)
+            claimed, self._place = self._rooms.ledger.claim(self._provider.name, count, now, self._place)
+            if len(claimed) < count:
+                self._rooms.committer.flush()
+                self._due_at = self._rooms.ledger.next_due(self._provider.name, self._place)
+            if claimed:
+                self._composing += len(claimed)
+                self._rooms.composers.compose(claimed, self._composed)
+
+    def _composed(self, recipient: Recipient, message: Message | str) -> None:
+        """A claimed recipient's message is made; or cannot be, and why."""
+        self._composing -= 1
+        if self._stopping:
+            return
+        if isinstance(message, Message):
+            self._ready.append(Ready(recipient, message))
+        else:
+            self._rooms.committer.submit(changes.fail(recipient, message))
+            self._progress.count(State.FAILED)
+            log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
+        self._wake.set()
+
+    def _until_due(self, now: float) -> float:
+        """Nothing is in hand: seconds until a deferred recipient is due; 0.0 when none is in time for this run."""
+        if self._due_at is None or self._due_at - now > self._rooms.patience:
+            return 0.0
+        return self._rest(max(self._due_at - now, 0.001), "the next attempt")
+
+    def _rest(self, seconds: float, what: str) -> float:
+        if seconds > KEPT_OPEN:
+            for session in tuple(self._sessions):
+                if session.unused:
+                    self._drop(session)
+        self._show(time.time() + seconds, what)
+        return seconds
+
+    def _show(self, until: float, what: str) -> None:
+        self._progress.waiting_until, self._progress.waiting_for = until, what
+
+    def _open(self, useful: int) -> None:
+        """Open sessions, as many as there is work for that no session is free to do."""
+        if self._open_after > time.monotonic():
+            return
+        free = sum(session.unused for session in self._sessions) + len(self._opening)
+        there = len(self._sessions) + len(self._opening)
+        for _ in range(min(self._provider.connections - there, useful - free, len(self._ready) - free)):
+            task = asyncio.create_task(self._open_one())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open_one(self) -> None:
         try:
-            while not self._stopping and (recipient := await self._next(worker)):
-                await self._send(recipient, worker)
+            session = await self._rooms.routes.open()
+            while not self._fit(session):
+                # Another lane's, which may use a session for longer.
+                await self._rooms.routes.close(session)
+                session = await self._rooms.routes.open()
         except CampaignError as error:
             self._rooms.halt(error)
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        finally:
-            if worker.session:
-                await self._rooms.routes.give_back(worker.session)
-
-    async def _next(self, worker: _Worker) -> Recipient | None:
-        """The next recipient to send to, when the budget allows it; None when this run has none left."""
-        while True:
-            await self._wait(self._rooms.budgets.wait(self._provider), "its budget", worker)
-            if self._claimed:
-                return self._claimed.popleft() if self._rooms.allotment.take() else None
-            self._rooms.committer.flush()
-            now = time.time()
-            count = CLAIMED_PER_WORKER * self._provider.connections
-            self._claimed.extend(self._rooms.ledger.claim(self._provider.name, count, now))
-            if not self._claimed:
-                due_at = self._rooms.ledger.next_due(self._provider.name)
-                if due_at is None or due_at - now > self._rooms.patience:
-                    return None
-                await self._wait(due_at - now, "the next attempt", worker)
-
-    async def _send(self, recipient: Recipient, worker: _Worker) -> None:
-        """One recipient's transaction, whole, and its result in the ledger."""
-        ledger, committer = self._rooms.ledger, self._rooms.committer
-        try:
-            message = compose(recipient, ledger, self._rooms.composer, now=time.time())
-        except ComposeError as error:
-            reason = str(error)
-            committer.submit(lambda: ledger.fail(recipient, reason))
-            self._progress.count(State.FAILED)
-            log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, reason)
             return
-        marked = False
-        try:
-            session = await self._session(worker)
-            started_at = time.time()
-            durable = committer.submit(
-                lambda: ledger.mark(recipient, message_id=message.message_id, route=session.route, now=started_at)
+        session.client = self
+        self._sessions.add(session)
+        self._progress.sessions = len(self._sessions)
+        self._wake.set()
+        session.pump()
+
+    def _drop(self, session: Session) -> None:
+        if session in self._sessions:
+            self._sessions.discard(session)
+            self._progress.sessions = len(self._sessions)
+            task = asyncio.create_task(self._rooms.routes.close(session))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            self._wake.set()
+
+    async def _leave(self) -> None:
+        """Give back what is open: another lane may have a use for it."""
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, *self._closing, return_exceptions=True)
+        for session in self._sessions:
+            session.client = None
+            await self._rooms.routes.give_back(session)
+        self._sessions.clear()
+        self._progress.sessions = 0
+
+    # ---- what sessions ask and tell ----
+
+    def next_for(self, session: Session) -> Transaction | None:
+        """The next transaction for `session`, its mark on the way to the disk; None: none now."""
+        if not self._fit(session):
+            return None
+        while self._ready:
+            if self._limited and self._granted <= 0:
+                self._ask()
+                return None
+            if not self._rooms.allotment.take():
+                self._wake.set()
+                return None
+            if self._limited:
+                self._granted -= 1
+            else:
+                self._rooms.budgets.note(self._provider)
+            ready = self._ready.popleft()
+            if len(self._ready) < AHEAD_OF_EACH and not self._composing:
+                self._wake.set()
+            transaction = Transaction(
+                Envelope(self._rooms.envelope_sender, ready.recipient.address), ready.message.content
             )
-            marked = True
-            self._progress.attempts += 1
-            envelope = Envelope(self._rooms.envelope_sender, recipient.address)
-            ending = await session.transact(envelope, message.content, durable)
-        except BaseException:
-            # With no answer after the final dot nobody knows: the mark says so when the ledger is next recovered.
-            if not (worker.session and worker.session.handed_over):
-                committer.submit(lambda: ledger.unmark(recipient) if marked else ledger.release([recipient]))
-            raise
-        self._settle(recipient, ending, session, started_at)
-        if not session.usable:
-            await self._drop(worker)
+            self._in_flight[transaction] = ready
+            self._mark(ready, session, partial(session.durable, transaction))
+            refusal = session.offers.refusal(transaction.envelope, transaction.content)
+            if refusal is None:
+                return transaction
+            self.ended(session, transaction, refusal)
+        return None
 
-    async def _session(self, worker: _Worker) -> Session:
-        """An open session with a transaction charged to it, ready to start at once."""
-        while True:
-            if worker.session and not (worker.session.usable and worker.session.transactions < self._most_on_one):
-                await self._drop(worker)
-            if worker.session is None:
-                await self._wait(self._backoff, "the server", worker)
-                worker.session = await self._rooms.routes.open()
-                worker.session.handed_over = False
-                self._progress.sessions += 1
-            if await self._rooms.budgets.charge(self._provider):
-                return worker.session
-            await self._wait(self._rooms.budgets.wait(self._provider), "its budget", worker)
+    def _mark(self, ready: Ready, session: Session, durable: Callable[[], None]) -> None:
+        message = ready.message
+        self._progress.attempts += 1
+        mark = changes.mark(
+            ready.recipient,
+            message_id=message.message_id,
+            route=session.route,
+            dated_at=message.dated_at,
+            now=time.time(),
+        )
+        self._rooms.committer.submit(mark, durable)
 
-    async def _drop(self, worker: _Worker) -> None:
-        if worker.session:
-            session, worker.session = worker.session, None
-            self._progress.sessions -= 1
-            await self._rooms.routes.close(session)
+    def _ask(self) -> None:
+        """Have the budget charged for what the sessions have room for."""
+        if not self._asking:
+            self._asking = True
+            most = self._provider.messages_per_connection
+            room = sum(max(min(session.room, most - session.transactions), 0) for session in self._sessions)
+            wanted = min(room, len(self._ready), self._rooms.allotment.most)
+            self._rooms.budgets.charge(self._provider, wanted, self._on_grant)
 
-    async def _wait(self, seconds: float, what: str, worker: _Worker) -> None:
-        if seconds <= 0:
-            return
-        if seconds > KEPT_OPEN:
-            await self._drop(worker)
-        self._wait_shown(time.time() + seconds, what)
-        await asyncio.sleep(seconds)
-        self._wait_shown(0.0, "")
+    def _on_grant(self, count: int) -> None:
+        self._asking = False
+        self._granted = count
+        for session in tuple(self._sessions) if count else ():
+            session.pump()
+        # What is granted starts at once or not at all.
+        self._granted = 0
+        if count == 0:
+            self._wake.set()
 
-    def _wait_shown(self, until: float, what: str) -> None:
-        self._progress.waiting_until, self._progress.waiting_for = until, what
+    def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
+        """Write down what became of the recipient, and act on what the answer says beyond it."""
+        ready = self._in_flight.pop(transaction)
+        self._settle(ready, ending, session, behind=transaction.behind)
+        if self._stopping or not (self._in_flight or self._ready):
+            self._wake.set()
+
+    def idle(self, session: Session) -> None:
+        """Nothing is in flight on `session`."""
+        if self._stopping or not self._fit(session):
+            self._drop(session)
+
+    def _fit(self, session: Session) -> bool:
+        """Whether `session` may carry one more transaction of this lane."""
+        return (
+            session.transactions < self._provider.messages_per_connection
+            and session.usable
+            and self._rooms.routes.works(session.route)
+        )
 
     # ---- what the answer means ----
 
-    def _settle(self, recipient: Recipient, ending: Ending, session: Session, started_at: float) -> None:
-        """Write down what became of the recipient, and act on what the answer says beyond it."""
+    def _settle(self, ready: Ready, ending: Ending, session: Session, *, behind: bool) -> None:
+        recipient = ready.recipient
         verdict = classify(ending.answer, ending.phase)
         self._adapt(verdict, session)
         if verdict.outcome is Outcome.RETURNED:
-            if self._returned(recipient, verdict, ending, session):
+            if behind or self._returned(ready, verdict, ending, session):
+                self._give_back(ready, ending)
                 return
             verdict = Verdict(Outcome.DEFERRED, verdict.radius)
         state, due_at = State(verdict.outcome), 0.0
         if state is State.DELIVERED:
             self._rooms.routes.delivered(session.route)
         if state is State.DEFERRED:
-            at = next_attempt(
-                self._rooms.retry,
-                attempts=recipient.attempts + 1,
-                first_attempt_at=recipient.first_attempt_at or started_at,
-                now=time.time(),
-                chance=random.random(),  # noqa: S311
-            )
-            state, due_at = (State.EXPIRED, 0.0) if at is None else (state, at)
+            state, due_at = self._deferred(recipient)
         reply = ending.answer if isinstance(ending.answer, Reply) else None
         reason = _reason(state, ending)
-        self._rooms.committer.submit(
-            lambda: self._rooms.ledger.record(recipient, state, reply=reply, reason=reason, due_at=due_at)
-        )
+        self._rooms.committer.submit(changes.record(recipient, state, reply=reply, reason=reason, due_at=due_at))
         self._progress.count(state)
-        log.info("line %d, %s: %s: %s", recipient.line, recipient.address.email, state, reply or reason)
+        if log.isEnabledFor(logging.INFO):
+            log.info("line %d, %s: %s: %s", recipient.line, recipient.address.email, state, reply or reason)
 
-    def _returned(self, recipient: Recipient, verdict: Verdict, ending: Ending, session: Session) -> bool:
-        """Give the recipient back as it was; False when it is time to count it as a deferral."""
+    def _deferred(self, recipient: Recipient) -> tuple[State, float]:
+        """When it is tried again; EXPIRED when its time is over."""
+        now = time.time()
+        at = next_attempt(
+            self._rooms.retry,
+            attempts=recipient.attempts + 1,
+            first_attempt_at=recipient.first_attempt_at or now,
+            now=now,
+            chance=random.random(),  # noqa: S311
+        )
+        if at is None:
+            return State.EXPIRED, 0.0
+        self._due_at = at if self._due_at is None else min(self._due_at, at)
+        return State.DEFERRED, at
+
+    def _returned(self, ready: Ready, verdict: Verdict, ending: Ending, session: Session) -> bool:
+        """Whether the recipient is given back as it was; False when it is time to count it as a deferral."""
+        if self._stopping:
+            return True
         if verdict.radius is Radius.ROUTE:
-            given_back = self._rooms.routes.refused(session.route, ending.phase, ending.answer)
-        else:
-            self._losses[recipient.id] += 1
-            given_back = self._losses[recipient.id] <= LOSSES_FORGIVEN
-        if given_back:
-            self._rooms.committer.submit(lambda: self._rooms.ledger.unmark(recipient))
-            log.info("line %d, %s: given back: %s", recipient.line, recipient.address.email, ending.answer)
-        return given_back
+            return self._rooms.routes.refused(session.route, ending.phase, ending.answer)
+        self._losses[ready.recipient.id] += 1
+        return self._losses[ready.recipient.id] <= LOSSES_FORGIVEN
+
+    def _give_back(self, ready: Ready, ending: Ending) -> None:
+        self._rooms.committer.submit(changes.unmark(ready.recipient))
+        self._progress.attempts -= 1
+        if not self._stopping:
+            self._ready.appendleft(ready)
+            self._wake.set()
+        log.info("line %d, %s: given back: %s", ready.recipient.line, ready.recipient.address.email, ending.answer)
 
     def _adapt(self, verdict: Verdict, session: Session) -> None:
         """Sessions that end badly make the lane wait longer before the next; one that delivers ends that."""
@@ -272,13 +431,7 @@ class Lane:
             self._backoff = 0.0
         elif verdict.radius in (Radius.SESSION, Radius.PROVIDER) and session.transactions == 1:
             self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
-
-
-@dataclass(slots=True)
-class _Worker:
-    """One connection's worth of a lane."""
-
-    session: Session | None = None
+            self._open_after = time.monotonic() + self._backoff
 
 
 def _reason(state: State, ending: Ending) -> str | None:

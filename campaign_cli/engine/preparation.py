@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,9 +58,9 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
             )
     except CampaignError as error:
         problems.append(error)
-    if contacts and template:
+    if template:
         try:
-            template.check(contacts.columns)
+            template.check(contacts.columns if contacts else None)
         except CampaignError as error:
             problems.append(error)
     sender = _sender(settings, template, problems)
@@ -73,6 +74,10 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
                 ]
             )
         )
+    try:
+        relay_password(settings, run=False)
+    except ConfigError as error:
+        problems.append(error)
     name = "campaign"
     try:
         name = _name(settings, source, now)
@@ -80,15 +85,21 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         problems.append(error)
     sandbox = Path(f"{name}-sandbox") if settings.sandbox else None
     report = settings.report or (sandbox / "report.csv" if sandbox else Path(f"{name}-report.csv"))
-    place = settings.report.parent if settings.report else Path()
-    if not os.access(place, os.W_OK) or _cannot_be_file(report):
+    # The sandbox's folder is made later, in this one.
+    place = Path() if sandbox and not settings.report else Path(os.path.realpath(report)).parent
+    if not _takes_report(report, place):
         problems.append(StateError(f"the report {report} cannot be written there: name another file with --report"))
+    folder = StateFolder(sandbox / "state" if sandbox else settings.state or default_root())
+    try:
+        folder.check()
+    except StateError as error:
+        problems.append(error)
     if problems or not (contacts and template and sender):
         raise _joined(problems)
     composer = Composer(template, sender, reply_to=settings.reply_to or reply_to)
     return Prepared(
         name=name,
-        folder=StateFolder(sandbox / "state" if sandbox else settings.state or default_root()),
+        folder=folder,
         contacts=contacts,
         template=template,
         composer=composer,
@@ -106,11 +117,14 @@ def _name(settings: Settings, source: str, now: datetime) -> str:
     return campaign_name(f"{_stem(source)}-{template}".replace("%", "%%"), now)
 
 
-def _cannot_be_file(path: Path) -> bool:
+def _takes_report(path: Path, folder: Path) -> bool:
+    """Whether a report can be written to `path`: a device as it is, else a file that is made in `folder`."""
     try:
-        return path.is_dir()
+        if path.exists() and not path.is_file():
+            return not path.is_dir() and os.access(path, os.W_OK)
     except OSError:
-        return True
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _stem(source: str) -> str:
@@ -147,12 +161,13 @@ def _joined(problems: list[CampaignError]) -> CampaignError:
     return joined
 
 
-def relay_password(settings: Settings) -> str | None:
+def relay_password(settings: Settings, *, run: bool = True) -> str | None:
     """The relays' password: from the environment, a file or a command; None when no relay asks for one.
 
-    Raises ConfigError; what the password is never stands in the error.
+    Without `run`, a command is only looked for, and the answer is None as well. Raises ConfigError; what the password
+    is never stands in the error.
     """
-    users = [relay for relay in settings.relays if relay.user]
+    users = [] if settings.sandbox else [relay for relay in settings.relays if relay.user]
     if not users:
         return None
     if found := os.environ.get(PASSWORD_VARIABLE):
@@ -166,19 +181,50 @@ def relay_password(settings: Settings) -> str | None:
             ]
         )
     if source.file:
-        try:
-            return source.file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-            raise ConfigError([f"password_file {source.file}: {reason}"]) from None
-    return _password_from(source.command or "")
+        return _password_in(source.file)
+    return _password_from(source.command or "", run=run)
 
 
-def _password_from(command: str) -> str:
+def _password_in(file: Path) -> str:
     try:
+        password = file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ConfigError([f"password_file {file}: {reason}"]) from None
+    if not password:
+        raise ConfigError([f"password_file {file}: is empty: write the password into it"])
+    return password
+
+
+def _password_from(command: str, *, run: bool) -> str | None:
+    try:
+        words = shlex.split(command)
+        if not words or shutil.which(words[0]) is None:
+            raise FileNotFoundError
+        if not run:
+            return None
         ran = subprocess.run(  # noqa: S603
-            shlex.split(command), stdout=subprocess.PIPE, text=True, timeout=PASSWORD_TIMEOUT, check=True
+            words, stdout=subprocess.PIPE, encoding="utf-8", timeout=PASSWORD_TIMEOUT, check=True
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise ConfigError([f"password_command {command!r} gave no password: {type(error).__name__}"]) from None
-    return ran.stdout.rstrip("\r\n")
+        raise ConfigError([f"password_command {command!r} gave no password: {_why(error)}"]) from None
+    if not (password := ran.stdout.rstrip("\r\n")):
+        raise ConfigError([f"password_command {command!r} gave no password: it printed nothing"])
+    return password
+
+
+def _why(error: Exception) -> str:
+    """What went wrong with a command; never what it printed."""
+    match error:
+        case subprocess.CalledProcessError(returncode=status):
+            return f"it ended with status {status}" if status > 0 else f"signal {-status} ended it"
+        case subprocess.TimeoutExpired():
+            return f"it did not end within {PASSWORD_TIMEOUT:.0f} s"
+        case FileNotFoundError():
+            return "there is no such command"
+        case OSError():
+            return f"it cannot be started: {error.strerror}"
+        case UnicodeDecodeError():
+            return "it printed what is not UTF-8 text"
+        case _:
+            return f"it is not a command line: {str(error).lower()}"

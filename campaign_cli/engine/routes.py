@@ -41,6 +41,11 @@ class _Way:
     sessions: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def proven(self) -> bool:
+        """Whether it works, as far as is known."""
+        return self.sessions > 0 and not self.failures
+
 
 class Routes:
     """Opens sessions for lanes, at most `max_sessions` at once, and keeps those that a finished lane gives back."""
@@ -61,7 +66,7 @@ class Routes:
             while True:
                 while self._idle:
                     session = self._idle.popleft()
-                    if session.usable:
+                    if session.usable and self.works(session.route):
                         return session
                     self._ended(session)
                 if self._open < self._max_sessions:
@@ -75,13 +80,12 @@ class Routes:
             async with self._changed:
                 self._changed.notify()
             raise
-        self._ways[session.route].sessions += 1
         return session
 
     async def give_back(self, session: Session) -> None:
         """A lane has no more use for `session`; another may have."""
         async with self._changed:
-            if session.usable:
+            if session.usable and self.works(session.route):
                 self._idle.append(session)
             else:
                 self._ended(session)
@@ -104,6 +108,10 @@ class Routes:
         self._open -= 1
         self._ways[session.route].sessions -= 1
 
+    def works(self, route: str) -> bool:
+        """Whether `route` has not been given up."""
+        return not self._ways[route].given_up
+
     def delivered(self, route: str) -> None:
         """A message was taken by `route`: what it refuses from now on is not its configuration."""
         self._ways[route].delivered = True
@@ -120,19 +128,27 @@ class Routes:
     async def _connect(self) -> Session:
         while True:
             for way in self._ways.values():
-                if way.given_up or way.cooling_until > time.monotonic():
-                    continue
-                async with _one_at_a_time(way):
-                    if way.given_up or way.cooling_until > time.monotonic():
-                        continue
-                    opened = await open_session(way.relay, self._password)
-                    if isinstance(opened, Session):
-                        if way.failures:
-                            log.warning("relay %s works again", way.relay.name)
-                        way.failures, self._worked, self._down_since = 0, True, None
-                        return opened
-                    self._failed(way, opened)
+                if not way.proven:
+                    # A relay that has not shown that it works is tried by one lane at a time; then by all at once.
+                    async with way.lock:
+                        if not way.proven and (session := await self._try(way)):
+                            return session
+                if way.proven and (session := await self._try(way)):
+                    return session
             await asyncio.sleep(self._until_next_try())
+
+    async def _try(self, way: _Way) -> Session | None:
+        if way.given_up or way.cooling_until > time.monotonic():
+            return None
+        opened = await open_session(way.relay, self._password)
+        if not isinstance(opened, Session):
+            self._failed(way, opened)
+            return None
+        if way.failures:
+            log.warning("relay %s works again", way.relay.name)
+        way.sessions += 1
+        way.failures, self._worked, self._down_since = 0, True, None
+        return opened
 
     def _failed(self, way: _Way, refusal: Refusal) -> None:
         way.trouble = str(refusal)
@@ -151,7 +167,7 @@ class Routes:
         """Seconds until a relay may be tried again; raises NoRouteError when it is time to give up."""
         now = time.monotonic()
         hopeful = [way for way in self._ways.values() if not way.given_up]
-        if not any(way.sessions for way in self._ways.values()):
+        if not any(way.sessions for way in hopeful):
             self._down_since = self._down_since or now
             patience = HAD_WORKED if self._worked else NEVER_WORKED
             if not hopeful or now - self._down_since > patience:
@@ -160,8 +176,3 @@ class Routes:
         if not hopeful:
             return CROWDED_WAIT
         return max(min(way.cooling_until for way in hopeful) - now, 0.01)
-
-
-def _one_at_a_time(way: _Way) -> asyncio.Lock:
-    """A relay that has not shown that it works is tried by one lane at a time; then by all at once."""
-    return way.lock if way.failures or not way.sessions else asyncio.Lock()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
+from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.lane import Allotment, Lane, Rooms
 from campaign_cli.engine.preparation import Prepared, relay_password
 from campaign_cli.engine.progress import LaneProgress, Progress
@@ -20,7 +21,7 @@ from campaign_cli.engine.routes import Routes
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Work
 from campaign_cli.model.duration import format_duration
-from campaign_cli.model.errors import CampaignError, ExitCode
+from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.policy.limits import expected_duration
@@ -82,9 +83,13 @@ class Run:
         """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything."""
         started = time.monotonic()
         if self._work:
-            asyncio.run(self._send())
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._send())
         ledger = self._campaign.ledger
-        ledger.recover()
+        try:
+            ledger.recover()
+        except StateError as error:
+            self._error = self._error or error
         write_report(self._prepared.report, ledger.results())
         if self._error:
             raise self._error
@@ -124,13 +129,22 @@ class Run:
     # ---- while it sends ----
 
     async def _send(self) -> None:
-        committer = Committer(self._campaign.ledger)
+        committer = Committer(self._campaign.ledger, self._halt)
+        budgets = Budgets(self._campaign.shared, self._halt)
+        workers = self._settings.workers
+        composers = Composers(
+            self._prepared.composer,
+            self._campaign.ledger,
+            workers=workers_for(self.progress.total) if workers is None else workers,
+            clock=time.time,
+            failed=self._halt,
+        )
         deadline = self._stop_after(self._settings.max_runtime)
         self._listen_for_signals()
         try:
             async with self._relays() as relays:
                 routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
-                rooms = self._rooms(committer, routes)
+                rooms = self._rooms(committer, budgets, composers, routes)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())
                 async with asyncio.TaskGroup() as group:
@@ -139,17 +153,19 @@ class Run:
                 await routes.close_idle()
         finally:
             committer.flush()
+            budgets.flush()
+            composers.close()
             if deadline:
                 deadline.cancel()
 
-    def _rooms(self, committer: Committer, routes: Routes) -> Rooms:
+    def _rooms(self, committer: Committer, budgets: Budgets, composers: Composers, routes: Routes) -> Rooms:
         sandbox = self._prepared.sandbox is not None
         return Rooms(
             ledger=self._campaign.ledger,
             committer=committer,
-            budgets=Budgets(self._campaign.shared),
+            budgets=budgets,
             routes=routes,
-            composer=self._prepared.composer,
+            composers=composers,
             envelope_sender=self._prepared.envelope_sender,
             retry=SANDBOX_RETRY if sandbox else self._settings.retry,
             patience=self._settings.patience,
@@ -188,12 +204,10 @@ class Run:
         self._signals += 1
         if self._signals == 1:
             self._stop(f"{number.name} received")
-            return
-        self._tell("stopping at once: what is in flight is uncertain")
-        for lane in self._lanes:
-            lane.abandon()
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().remove_signal_handler(each)
+        elif self._signals == 2:
+            self._tell("stopping at once: what is in flight is uncertain")
+            for lane in self._lanes:
+                lane.abandon()
 
     def _halt(self, error: CampaignError) -> None:
         """A lane met an error that stops the run."""
@@ -214,3 +228,12 @@ class Run:
             )
             self._tell(f"stopping: {why}; {what}")
             self.progress.stopping = why
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop's event loop where there is one: it halves what a message costs."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -38,6 +38,9 @@ TOO_BIG = {"5.3.4", "5.2.3"}
 """The message is too big: the same reply at MAIL speaks about the message, not about the sender."""
 
 
+DELIVERED = Verdict(Outcome.DELIVERED, Radius.RECIPIENT)
+
+
 def classify(answer: Answer, phase: Phase) -> Verdict:
     """What `answer`, the last of a transaction, means for its recipient.
 
@@ -49,7 +52,7 @@ def classify(answer: Answer, phase: Phase) -> Verdict:
         return Verdict(Outcome.UNCERTAIN if phase is Phase.DOT else Outcome.RETURNED, Radius.SESSION)
     match answer.code // 100:
         case 2 if phase is Phase.DOT:
-            return Verdict(Outcome.DELIVERED, Radius.RECIPIENT)
+            return DELIVERED
         case 4:
             return _temporary(answer, phase)
         case 5:

@@ -59,7 +59,7 @@ def test_killed_and_started_again_nobody_gets_it_twice_and_no_more_are_uncertain
 
     found = states(campaign)
     assert ended.code == (3 if found["uncertain"] else 0)
-    assert found["uncertain"] <= 10
+    assert found["uncertain"] <= 20
     assert found["delivered"] + found["uncertain"] == ROWS
     assert max(server.taken().values()) == 1
 
@@ -78,7 +78,7 @@ def test_a_second_signal_ends_it_at_once_and_what_was_in_flight_is_uncertain(cam
     assert (run.returncode, err) == (130, "")
     found = states(campaign)
     assert found["uncertain"] + found["delivered"] == sum(server.taken().values())
-    assert 0 < found["uncertain"] <= 10
+    assert 0 < found["uncertain"] <= 20
 
 
 def test_max_runtime_and_limit_stop_the_run_and_say_what_is_left(campaign, start_server) -> None:

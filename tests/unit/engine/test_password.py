@@ -74,27 +74,44 @@ def test_a_password_that_is_nowhere_is_told_with_the_relay_and_where_it_could_be
 
 def test_a_password_file_that_cannot_be_read_is_told_and_none_of_its_text() -> None:
     Path("latin").write_bytes(f"{SECRET}é".encode("latin-1"))
-    said = {name: refusal(Password(Path(name))) for name in ("none", "latin", ".")}
+    Path("blank").write_text("\n")
+    said = {name: refusal(Password(Path(name))) for name in ("none", "latin", ".", "blank")}
     assert said == {
         "none": "password_file none: No such file or directory",
         "latin": "password_file latin: is not UTF-8 text",
         ".": "password_file .: Is a directory",
+        "blank": "password_file blank: is empty: write the password into it",
     }
 
 
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        (f"print('{SECRET}'); raise SystemExit(1)", "CalledProcessError"),
-        (f"import sys; sys.stdout.buffer.write(b'{SECRET}' + bytes([0xFF]))", "UnicodeDecodeError"),
-        (f"print('{SECRET}', flush=True); import signal; signal.pause()", "TimeoutExpired"),
-        ("", "FileNotFoundError"),
-        (None, "ValueError"),
+        (f"print('{SECRET}'); raise SystemExit(1)", "it ended with status 1"),
+        (f"import sys; sys.stdout.buffer.write(b'{SECRET}' + bytes([0xFF]))", "it printed what is not UTF-8 text"),
+        (f"print('{SECRET}', flush=True); import signal; signal.pause()", "it did not end within 0 s"),
+        ("import os; os.kill(os.getpid(), 9)", "signal 9 ended it"),
+        ("print()", "it printed nothing"),
+        ("", "there is no such command"),
+        (None, "it is not a command line: no closing quotation"),
     ],
 )
 def test_a_command_that_gives_no_password_is_told_and_nothing_it_printed(
     program: str | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparation, "PASSWORD_TIMEOUT", 0.2 if reason == "TimeoutExpired" else 60.0)
+    monkeypatch.setattr(preparation, "PASSWORD_TIMEOUT", 0.2 if "within" in reason else 60.0)
     line = command(program) if program else "no-such-program-here" if program == "" else "pass 'show"
     assert refusal(Password(None, line)) == f"password_command {line!r} gave no password: {reason}"
+
+
+def test_before_the_run_a_command_is_looked_for_and_not_run() -> None:
+    relays = (parse_relay("smtps://ada@mail.example.org"),)
+    settings = Settings(PROVIDERS, relays=relays, password=Password(None, command("open('ran', 'w')")))
+    assert (relay_password(settings, run=False), Path("ran").exists()) == (None, False)
+    with pytest.raises(ConfigError, match="there is no such command"):
+        relay_password(Settings(PROVIDERS, relays=relays, password=Password(None, "no-such-program-here")), run=False)
+
+
+def test_the_sandbox_asks_for_no_password() -> None:
+    relays = (parse_relay("smtps://ada@mail.example.org"),)
+    assert relay_password(Settings(PROVIDERS, relays=relays, sandbox=True)) is None

@@ -16,7 +16,7 @@ from campaign_cli.policy.providers import Providers
 
 NOW = datetime(2026, 3, 9, 12)
 PROVIDERS = Providers.of(shipped_providers().values())
-RELAY = parse_relay("smtp://mail.example.org")
+RELAY, LOGIN = parse_relay("smtp://mail.example.org"), parse_relay("smtps://ada@mail.example.org")
 BOB, DESK = Mailbox("Bob", Address("bob", "example.net")), Mailbox("Desk", Address("desk", "example.net"))
 FRONT = "from: Ada <ada@example.org>\n"
 
@@ -25,6 +25,7 @@ FRONT = "from: Ada <ada@example.org>\n"
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMPAIGN_STATE", "kept")
+    monkeypatch.delenv("CAMPAIGN_SMTP_PASSWORD", raising=False)
     Path("list.csv").write_text("email,name\nann@example.org,Ann\n")
 
 
@@ -144,6 +145,9 @@ NOBODY = "hello.txt: nobody sends it: add 'from: Name <you@example.org>', or giv
             ["no.csv: there is no such list", NOBODY, "no relay: ", "the report . cannot be written there"],
         ),
         ("", {"relays": ()}, "list.csv", ExitCode.INPUT, [NOBODY, "no relay: "]),
+        ("", {"relays": (LOGIN,)}, "list.csv", ExitCode.INPUT, [NOBODY, "relay mail.example.org:465 has a user but"]),
+        (FRONT, {"relays": (LOGIN,), "dry_run": True}, "list.csv", ExitCode.CONFIG, ["relay mail.example.org:465 "]),
+        (FRONT, {"state": Path("list.csv")}, "list.csv", ExitCode.DISK, ["the state folder list.csv is a file: name "]),
         (FRONT, {"relays": (), "report": Path()}, "list.csv", ExitCode.CONFIG, ["no relay: ", "the report . cannot"]),
     ],
 )
@@ -153,3 +157,18 @@ def test_all_that_is_wrong_is_told_at_once_with_the_code_of_the_first(
     found, said = refusal(lambda: prepared(front, source, **settings))
     assert (found, len(said)) == (code, len(lines))
     assert [line for line, start in zip(said, lines, strict=True) if not line.startswith(start)] == []
+
+
+def test_no_subject_and_no_sender_are_told_together_also_without_a_list() -> None:
+    Path("bare.txt").write_text("Hello")
+    code, said = refusal(lambda: prepared("", "no.csv", template=Path("bare.txt")))
+    assert (code, [line.partition(": add ")[0] for line in said]) == (
+        ExitCode.INPUT,
+        ["no.csv: there is no such list", "bare.txt: no subject", "bare.txt: nobody sends it"],
+    )
+
+
+def test_a_report_may_be_a_device_or_a_link() -> None:
+    Path("link.csv").symlink_to("real.csv")
+    for report in ("/dev/null", "link.csv"):
+        assert prepared(report=Path(report)).report == Path(report)

@@ -12,6 +12,7 @@ from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.transport.connect import Refusal
+from campaign_cli.transport.dialogue import Offers
 from campaign_cli.transport.session import Session
 
 MAIN, BACKUP = Relay("main", 25, Tls.OFF), Relay("backup", 25, Tls.OFF)
@@ -22,22 +23,18 @@ SAID_DOWN, SAID_NO_LOGIN = "cannot connect: Connection refused", "refused the lo
 END = "no relay works: mend that and run the same command again"
 
 
-class FakeWire:
-    """A connection on which nothing is said."""
+class FakeTransport:
+    """A connection whose other end goes away when it is told anything."""
 
-    def __init__(self) -> None:
-        self.silent = True
+    def set_protocol(self, protocol: asyncio.Protocol) -> None:
+        self._protocol = protocol
 
     def write(self, data: bytes) -> None:
-        pass
-
-    async def answer(self, timeout: float) -> Silence:  # noqa: ASYNC109
-        return Silence("nobody is there")
+        self._protocol.connection_lost(None)
 
     def abort(self) -> None:
-        self.silent = False
-
-    close = abort
+        # As asyncio does it: told in the next turn of the event loop.
+        asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
 
 
 class World:
@@ -68,8 +65,8 @@ class World:
 
 
 def session(relay: Relay) -> Session:
-    wire: Any = FakeWire()
-    return Session(wire, route=relay.name, pipelining=True, smtputf8=True, size=None)
+    transport: Any = FakeTransport()
+    return Session(transport, route=relay.name, offers=Offers())
 
 
 @pytest.fixture
@@ -216,6 +213,7 @@ def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(wo
         await routes.close(first)
         counts.append(await served())
         second.abort()
+        await asyncio.sleep(0)
         await routes.give_back(second)
         counts.append(await served())
         await routes.give_back(await waiting[0])
@@ -232,6 +230,7 @@ def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(w
         good, bad = await routes.open(), await routes.open()
         await routes.give_back(bad)
         bad.abort()
+        await asyncio.sleep(0)
         await routes.give_back(good)
         again, fresh = await routes.open(), await routes.open()
         await routes.give_back(again)

@@ -1,0 +1,229 @@
+"""Composing for all lanes of a run, in worker processes: recipients go in, their messages come back by a callback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import marshal
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from campaign_cli.content.composer import Composer
+from campaign_cli.content.worker import HEAD, Order, framed
+from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.model.envelope import Message
+from campaign_cli.model.errors import CampaignError, ComposeError, StateError
+from campaign_cli.model.recipient import Recipient
+
+AT_ONCE = 2
+"""Batches that a worker has: one in work, one to go on with."""
+
+DEATHS_FORGIVEN = 3
+"""How often workers may die in a row without having made anything before the run gives up."""
+
+WORKER = "import sys; sys.path[:] = {path!r}; from campaign_cli.content.worker import main; main({descriptor})"
+"""What a worker's Python runs: it finds what we find, and nothing in the current folder."""
+
+Composed = Callable[[Recipient, Message | str], None]
+"""Told of each recipient: its message, or in words why it cannot be made."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Recipients composed together. `deaths` counts the workers that died of it."""
+
+    recipients: Sequence[Recipient]
+    composed: Composed
+    now: float
+    message_ids: Sequence[str]
+    deaths: int = 0
+
+
+class Composers:
+    """Composes in `workers` processes, started when they are first needed; with none, here, between other things."""
+
+    def __init__(
+        self,
+        composer: Composer,
+        ledger: Ledger,
+        *,
+        workers: int,
+        clock: Callable[[], float],
+        failed: Callable[[CampaignError], None],
+    ) -> None:
+        self._composer = composer
+        self._ledger = ledger
+        self._most = workers
+        self._clock = clock
+        self._failed = failed
+        self._workers: list[_Worker] = []
+        self._waiting: deque[Batch] = deque()
+        self._deaths = 0
+
+    def compose(self, recipients: Sequence[Recipient], composed: Composed) -> None:
+        """Have the messages of `recipients` made; `composed` is called for each, later."""
+        domain = self._composer.domain
+        message_ids = [self._ledger.message_id(recipient, domain) for recipient in recipients]
+        batch = Batch(recipients, composed, self._clock(), message_ids)
+        if self._most == 0:
+            asyncio.get_running_loop().call_soon(self._compose_here, batch)
+            return
+        self._waiting.append(batch)
+        self._assign()
+
+    def close(self) -> None:
+        """End the workers; what they have in work is not told any more."""
+        self._waiting.clear()
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.end()
+
+    def _compose_here(self, batch: Batch) -> None:
+        for recipient in batch.recipients:
+            try:
+                batch.composed(recipient, compose(recipient, self._ledger, self._composer, now=batch.now))
+            except ComposeError as error:
+                batch.composed(recipient, str(error))
+
+    def _assign(self) -> None:
+        """Give the batches that wait to the workers that have least; start a worker where all have enough."""
+        while self._waiting:
+            least = min(self._workers, key=lambda worker: len(worker.batches), default=None)
+            if (least is None or least.batches) and len(self._workers) < self._most:
+                least = _Worker(self._composer, self._answered, self._died)
+                self._workers.append(least)
+            if least is None or len(least.batches) >= AT_ONCE:
+                return
+            batch = self._waiting.popleft()
+            least.order(batch)
+
+    def _answered(self, batch: Batch, contents: list[bytes | str]) -> None:
+        self._deaths = 0
+        self._assign()
+        for recipient, message_id, content in zip(batch.recipients, batch.message_ids, contents, strict=True):
+            if isinstance(content, str):
+                batch.composed(recipient, content)
+            else:
+                batch.composed(recipient, Message(message_id, content, recipient.dated_at or batch.now))
+
+    def _died(self, worker: _Worker) -> None:
+        """Its batches are done again: alone, recipient by recipient, when it may have died of one of them."""
+        if worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        self._deaths += 1
+        if self._deaths > DEATHS_FORGIVEN:
+            self._failed(StateError("the process that composes messages ends as soon as it starts; is memory short?"))
+            return
+        for place, batch in enumerate(reversed(worker.batches)):
+            blamed = place == len(worker.batches) - 1
+            batch.deaths += blamed
+            if batch.deaths < 2:
+                self._waiting.appendleft(batch)
+            elif len(batch.recipients) > 1:
+                for recipient, message_id in zip(reversed(batch.recipients), reversed(batch.message_ids), strict=True):
+                    self._waiting.appendleft(Batch([recipient], batch.composed, batch.now, [message_id], 1))
+            else:
+                self._deaths = 0
+                batch.composed(batch.recipients[0], "the process that composed its message died of it")
+        self._assign()
+
+
+class _Worker(asyncio.Protocol):
+    """One worker process and our end of its socket."""
+
+    def __init__(
+        self,
+        composer: Composer,
+        answered: Callable[[Batch, list[bytes | str]], None],
+        died: Callable[[_Worker], None],
+    ) -> None:
+        self.batches: deque[Batch] = deque()
+        """What it has to do, oldest first."""
+        self._answered = answered
+        self._died = died
+        self._received = bytearray()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-c", WORKER.format(path=sys.path, descriptor=theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        ours.setblocking(False)
+        self._unsent = [framed(pickle.dumps(composer))]
+        self._transport: asyncio.WriteTransport | None = None
+        loop = asyncio.get_running_loop()
+        self._connecting = loop.create_task(loop.create_connection(lambda: self, sock=ours))
+
+    def order(self, batch: Batch) -> None:
+        """Have `batch` composed."""
+        self.batches.append(batch)
+        orders: list[Order] = [
+            (each.address.local, each.address.domain, each.fields, message_id, each.dated_at or batch.now)
+            for each, message_id in zip(batch.recipients, batch.message_ids, strict=True)
+        ]
+        self._send(framed(marshal.dumps(orders)))
+
+    def end(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        if self._transport:
+            self._transport.abort()
+
+    def _send(self, octets: bytes) -> None:
+        if self._transport:
+            self._transport.write(octets)
+        else:
+            self._unsent.append(octets)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio.Protocol."""
+        self._transport = cast(asyncio.WriteTransport, transport)
+        for octets in self._unsent:
+            self._transport.write(octets)
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio.Protocol."""
+        self._received += data
+        while len(self._received) >= HEAD.size:
+            (length,) = HEAD.unpack_from(self._received)
+            if len(self._received) < HEAD.size + length:
+                return
+            contents = marshal.loads(memoryview(self._received)[HEAD.size : HEAD.size + length])  # noqa: S302
+            del self._received[: HEAD.size + length]
+            self._answered(self.batches.popleft(), contents)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of asyncio.Protocol: it died."""
+        self._process.kill()
+        self._process.wait()
+        self._died(self)
+
+
+def compose(recipient: Recipient, ledger: Ledger, composer: Composer, *, now: float) -> Message:
+    """The recipient's message: the same bytes in every attempt, as long as list and template stay the same.
+
+    Raises ComposeError.
+    """
+    return composer.compose(
+        recipient.address,
+        json.loads(recipient.fields),
+        message_id=ledger.message_id(recipient, composer.domain),
+        date=recipient.dated_at or now,
+    )
+
+
+def workers_for(count: int) -> int:
+    """How many worker processes suit this machine and `count` messages: one core is the sender's."""
+    return min(max(len(os.sched_getaffinity(0)) - 1, 1), 4, max(count // 1000, 1))
