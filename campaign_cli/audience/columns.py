@@ -11,12 +11,16 @@ ADDRESS_COLUMNS = ("email", "e-mail", "mail", "email address", "e-mail address")
 """Names by which the address column is found, in any case, with spaces, `-` and `_` taken as the same."""
 
 
+LONGEST_SHOWN, MOST_SHOWN = 80, 40
+"""Characters of a column's name, and columns, that an error repeats: a file that is no list may have thousands."""
+
+
 def address_column(place: str, columns: Sequence[str], wanted: str | None) -> str:
     """The column that holds the address: `wanted`, else the one with a usual name.
 
     `place` is the header's file and line. Raises ListError, which names the columns there are.
     """
-    there = f"its columns are: {', '.join(columns)}"
+    there = f"its columns are: {_shown(columns)}"
     if wanted is not None:
         alike = [column for column in columns if column.strip().casefold() == wanted.strip().casefold()]
         if alike:
@@ -28,6 +32,14 @@ def address_column(place: str, columns: Sequence[str], wanted: str | None) -> st
     if found:
         raise ListError(f"{place}: more than one column may hold the address: say which with --email-column; {there}")
     raise ListError(f"{place}: no column is named email: name the address column with --email-column; {there}")
+
+
+def _shown(columns: Sequence[str]) -> str:
+    """The columns' names as an error says them: on one line, whatever they are made of."""
+    names = [name[:LONGEST_SHOWN] for name in columns[:MOST_SHOWN]]
+    said = ", ".join(name if name.isprintable() else repr(name) for name in names)
+    more = len(columns) - len(names)
+    return f"{said} and {more} more" if more else said
 
 
 def is_address_column(column: str) -> bool:
@@ -46,12 +58,12 @@ def check_header(place: str, cells: Sequence[str]) -> tuple[str, ...]:
         raise ListError(f"{place}: this line cannot be a header: it is empty")
     if contact := next((name for name in names if re.search(r"\S@\S+\.\S", name)), None):
         raise ListError(
-            f"{place}: this line cannot be a header: {contact[:80]!r} is an address; the first line must name the "
-            "columns, such as: email,name"
+            f"{place}: this line cannot be a header: {contact[:LONGEST_SHOWN]!r} is an address; the first line must "
+            "name the columns, such as: email,name"
         )
     for place_in_line, name in enumerate(names):
         if name and name in names[:place_in_line]:
-            raise ListError(f"{place}: two columns are named {name!r}: give one another name")
+            raise ListError(f"{place}: two columns are named {name[:LONGEST_SHOWN]!r}: give one another name")
     return names
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.audience.columns import address_column, template_names
+from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.audience.spool import shown_source, spooled, without_comments
 from campaign_cli.audience.tables import Record, Table, open_table
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import ListError
-
-STANDARD_INPUT = "-"
 
 LONGEST_SHOWN = 320
 """Characters of what stands in an address column that are kept of a bad row: the longest an address can be."""
@@ -27,14 +28,12 @@ EMAIL = "email"
 class ContactList:
     """A list whose header is good. May be iterated as often as one likes; memory does not grow with it."""
 
-    def __init__(self, source: str, table: Table, email_column: str | None, spool: object = None) -> None:
+    def __init__(self, source: str, table: Table, email_column: str | None) -> None:
         self.source = source
-        """What it was opened by: a path, or `-`."""
+        """What messages call it: its path, or `standard input`."""
         self.encoding = table.guessed
         """Its encoding, when that is a guess; else ""."""
         self._table = table
-        # A temporary file lives as long as something refers to it.
-        self._spool = spool
         self._address_column = address_column(f"{source}:{table.header_line}", table.columns, email_column)
         self._names = template_names(table.columns)
         self.columns = frozenset(name for names in self._names.values() for name in names) | {EMAIL}
@@ -68,38 +67,68 @@ class ContactList:
 
 
 def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO | None = None) -> ContactList:
-    """The list in the file `source`, or on standard input when that is `-`. Raises ListError, with file and line."""
-    if source != STANDARD_INPUT:
-        return ContactList(source, open_table(Path(source), source), email_column)
-    if stdin is None:
-        raise ListError("-: there is no standard input to read a list from")
-    spool = tempfile.NamedTemporaryFile(prefix="campaign-list-")  # noqa: SIM115
-    shutil.copyfileobj(stdin, spool)
-    spool.flush()
-    return ContactList(source, open_table(Path(spool.name), "standard input"), email_column, spool)
+    """The list in the file `source`, or on standard input when that is `-`. Raises ListError, with file and line.
 
-
-def read_addresses(source: str) -> Iterator[Address | BadRow]:
-    """The addresses in a list, or in a file with nothing but an address on each line. Raises ListError."""
+    What can be read but once, such as a pipe, is copied first, to a file that goes when the list does.
+    """
+    spool = spooled(source, stdin)
     try:
-        with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
-            first = next(filter(_is_entry, file), "")
-    except OSError as error:
-        raise ListError(f"{source}: cannot be read: {error.strerror}") from None
-    if "@" not in first or any(mark in first for mark in "{,;\t\0"):
-        for row in open_list(source):
-            yield row if isinstance(row, BadRow) else row.address
-        return
-    with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
-        for line, text in enumerate(file, 1):
-            if not _is_entry(text):
-                continue
-            try:
-                yield parse_address(text)
-            except ValueError as error:
-                yield BadRow(line, text.strip()[:LONGEST_SHOWN], str(error))
+        found = _list_in(Path(spool.name if spool else source), source, email_column)
+    except BaseException:
+        if spool:
+            spool.close()
+        raise
+    if spool:
+        weakref.finalize(found, spool.close)
+    return found
 
 
-def _is_entry(text: str) -> bool:
-    """Whether a line of a file of addresses is neither blank nor a comment."""
-    return bool(text.strip()) and not text.startswith("#")
+def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Address | BadRow]:
+    """The addresses in a list, or in a file with nothing but an address on each line. Raises ListError.
+
+    Lines that begin with `#` are comments: before a list's header, and anywhere among plain addresses.
+    """
+    name = shown_source(source)
+    spool = spooled(source, stdin)
+    with spool or nullcontext():
+        path = Path(spool.name if spool else source)
+        try:
+            encoding, _ = encoding_of(path)
+            file = path.open(encoding=encoding, newline="")
+        except UnicodeError as error:
+            raise ListError(f"{name}: {error}") from None
+        except OSError as error:
+            raise ListError(f"{name}: cannot be read: {error.strerror}") from None
+        with file:
+            entries = ((line, text) for line, text in enumerate(file, 1) if text.strip() and not text.startswith("#"))
+            first, head = next(entries, (0, ""))
+            if not head:
+                raise ListError(f"{name}: there is no address in it: write one on each line")
+            if "@" in head and not any(mark in head for mark in "{,;\t\0"):
+                yield from _plain_addresses(chain([(first, head)], entries))
+                return
+            with ExitStack() as copies:
+                try:
+                    found = _list_in(path, source, None)
+                except ListError:
+                    # It may be for the comments before the header.
+                    file.seek(0)
+                    bare = without_comments(file, first, path.suffix)
+                    if bare is None:
+                        raise
+                    found = _list_in(Path(copies.enter_context(bare).name), source, None)
+                for row in found:
+                    yield row if isinstance(row, BadRow) else row.address
+
+
+def _list_in(path: Path, source: str, email_column: str | None) -> ContactList:
+    name = shown_source(source)
+    return ContactList(name, open_table(path, name), email_column)
+
+
+def _plain_addresses(entries: Iterator[tuple[int, str]]) -> Iterator[Address | BadRow]:
+    for line, text in entries:
+        try:
+            yield parse_address(text)
+        except ValueError as error:
+            yield BadRow(line, text.strip()[:LONGEST_SHOWN], str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -74,6 +74,21 @@ def open_table(path: Path, source: str) -> Table:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
 
 
+def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
+    """A row under its columns; one that has more than they can hold is wrong."""
+    # A spreadsheet's rows are all as wide as the widest: what counts is up to where something stands.
+    wide, named = _filled(cells), _filled(columns)
+    if wide > named and not problem:
+        problem = f"it has {wide} cells and the header has {named}"
+    padded = cells + [""] * (len(columns) - len(cells))
+    return Record(line, {column: cell for column, cell in zip(columns, padded, strict=False) if column}, problem)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """Cells up to the last that is not blank."""
+    return next((len(cells) - after for after, cell in enumerate(reversed(cells)) if cell.strip()), 0)
+
+
 # ---- CSV and TSV ----
 
 
@@ -91,10 +106,7 @@ def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
         rows = _csv_rows(path, source, encoding, delimiter)
         next(rows)
         for line, cells, problem in rows:
-            if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-                problem = f"it has {len(cells)} cells and the header has {len(columns)}"
-            padded = cells + [""] * (len(columns) - len(cells))
-            yield Record(line, {column: cell for column, cell in zip(columns, padded, strict=False) if column}, problem)
+            yield _record(line, columns, cells, problem)
 
     return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
 
@@ -200,7 +212,7 @@ def _spreadsheet(path: Path, source: str) -> Table:
         body = rows()
         next(body)
         for line, cells in body:
-            yield Record(line, {column: _text(cell) for column, cell in zip(columns, cells, strict=False) if column})
+            yield _record(line, columns, [_text(cell) for cell in cells], "")
 
     return Table(tuple(filter(None, columns)), line, records)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from campaign_cli.cli.streams import print_json
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.lifecycle import RowStatus, State
 
@@ -54,7 +54,10 @@ HEADINGS = ("sent", "bounced", "deferred", "left", "per min")
 SPARED = ("bounced", "deferred", "per min")
 
 LANES_SHOWN = 15
-"""Lanes in the live table: the rest is one line, so that the table fits a small terminal."""
+"""Lanes in the live table at most: the rest is one line. More than these nobody reads."""
+
+OTHER_LINES = 5
+"""Lines of a terminal that are not for lanes: the heading, the line for the rest, the bar, the command, the cursor."""
 
 
 class Display:
@@ -76,19 +79,30 @@ class Display:
 
     def say_json(self, value: Any) -> None:
         """The one object of `--json`."""
-        sys.stdout.write(json_module.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        print_json(value)
 
     def started(self, prepared: Prepared, progress: Progress) -> None:
         """What is about to happen."""
         where = f"the sandbox, kept in {prepared.sandbox}/" if prepared.sandbox else "the relay"
         lanes = len(progress.lanes)
         if not progress.total:
-            self.tell(f"{prepared.name}: nobody on the list is left to send to")
+            empty = next(iter(prepared.contacts), None) is None
+            what = "the list has no rows" if empty else "nobody on the list is left to send to"
+            self.tell(f"{prepared.name}: {what}")
             return
         self.tell(
             f"{prepared.name}: sending to {_count(progress.total, 'recipient')} at {_count(lanes, 'provider')} "
             f"through {where}{_until(progress)}"
         )
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """While the block runs, a line that says `what` is done; on a terminal only."""
+        if not self.console.is_terminal or self._quiet:
+            yield
+            return
+        with self.console.status(Text(f"{what} ...", style="dim"), refresh_per_second=4):
+            yield
 
     @contextmanager
     def live(self, progress: Progress) -> Iterator[None]:
@@ -97,7 +111,7 @@ class Display:
             yield
             return
         with Live(
-            get_renderable=lambda: _table(progress, narrow=self.console.width < NARROW),
+            get_renderable=lambda: live_table(progress, width=self.console.width, height=self.console.height),
             console=self.console,
             refresh_per_second=4,
             transient=True,
@@ -163,20 +177,24 @@ def _until(progress: Progress) -> str:
     return f"; at its limits until about {local_time(progress.expected_end)}" if seconds > 60 else ""
 
 
-def _table(progress: Progress, *, narrow: bool) -> RenderableType:
-    now = time.time()
-    table = Table(box=None, pad_edge=False, header_style="dim")
+def live_table(progress: Progress, *, width: int, height: int) -> RenderableType:
+    """The lanes, those that are not done first, and how far the run is, for a terminal of this size."""
+    now, narrow = time.time(), width < NARROW
+    lanes = sorted(progress.lanes, key=lambda lane: lane.finished)
+    shown = max(min(LANES_SHOWN, height - OTHER_LINES), 1)
+    # What a lane is doing gets what the numbers leave of the line.
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("provider", no_wrap=True, overflow="ellipsis", max_width=12 if narrow else 24)
     for heading in HEADINGS:
         if not (narrow and heading in SPARED):
             table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
-    for lane in progress.lanes[:LANES_SHOWN]:
+    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    for lane in lanes[:shown]:
         cells = _cells(lane, now, progress.started_at)
         spared = [heading in SPARED and narrow for heading in ("provider", *HEADINGS, "doing")]
         table.add_row(*(cell for cell, without in zip(cells, spared, strict=True) if not without))
     parts: list[RenderableType] = [table]
-    if hidden := progress.lanes[LANES_SHOWN:]:
+    if hidden := lanes[shown:]:
         left = sum(lane.total - lane.settled for lane in hidden)
         parts.append(Text(f"and {_count(len(hidden), 'more provider')}, {left:,} left", style="dim"))
     bar = Table.grid(padding=(0, 1))

@@ -5,9 +5,25 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from campaign_cli.model.errors import StateError
+
+
+class LogFile(logging.FileHandler):
+    """A log in a file. When that cannot be written it says so once, and the run goes on without it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging asks for it)
+        """What a log does with an error of its own."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self.setLevel(logging.CRITICAL + 1)
+        with suppress(OSError):
+            self.close()
+        print(f"campaign: the log {self.baseFilename}: {error.strerror}; going on without it", file=sys.stderr)
 
 
 def start_logging(*, verbose: bool, file: Path | None) -> None:
@@ -15,7 +31,7 @@ def start_logging(*, verbose: bool, file: Path | None) -> None:
     targets: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if verbose else []
     if file:
         try:
-            targets.append(logging.FileHandler(file, encoding="utf-8"))
+            targets.append(LogFile(file, encoding="utf-8"))
         except OSError as error:
             raise StateError(f"the log {file} cannot be written: {error.strerror}; name another file") from None
     formatter = logging.Formatter("%(asctime)s.%(msecs)03d+00:00 %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
@@ -23,6 +39,6 @@ def start_logging(*, verbose: bool, file: Path | None) -> None:
     logger = logging.getLogger("campaign_cli")
     logger.handlers = targets or [logging.NullHandler()]
     logger.propagate = False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.INFO if targets else logging.CRITICAL)
     for target in targets:
         target.setFormatter(formatter)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
 
 from campaign_cli import __version__
+from campaign_cli.cli.streams import end_as_interrupted, open_streams
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 
 COMMANDS = ("send", "report", "status", "providers", "suppress")
@@ -44,6 +44,8 @@ def campaign() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    open_streams()
+    end_as_interrupted()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -64,8 +66,4 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe went away; nothing more can be said to it, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     return code if isinstance(code, int) else ExitCode.DONE

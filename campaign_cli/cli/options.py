@@ -37,7 +37,9 @@ def settings_of(config: Path | None, **options: Any) -> Settings:
 
 
 def state_folder(settings: Settings) -> StateFolder:
-    """The state folder these settings name."""
+    """The state folder these settings name. Raises StateError when a file is in its place."""
     from campaign_cli.ledger.folder import StateFolder, default_root
 
-    return StateFolder(settings.state or default_root())
+    folder = StateFolder(settings.state or default_root())
+    folder.check()
+    return folder

@@ -50,7 +50,7 @@ def show_plan(plan: Plan, display: Display) -> None:
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
         console.print(Text(f"Started now it would take {length}{end}. The report would go to {plan.report}"))
     else:
-        console.print(Text("Nobody is left to send to."))
+        console.print(Text("Nobody is left to send to." if plan.rows else "The list has no rows."))
     for number, sample in enumerate(plan.samples, 1):
         console.print()
         if isinstance(sample, str):
@@ -58,6 +58,11 @@ def show_plan(plan: Plan, display: Display) -> None:
         else:
             panel = Panel(_sample(sample), title=f"message {number}", title_align="left")
         console.print(panel, soft_wrap=False)
+
+
+def no_message_can_be_made(plan: Plan) -> bool:
+    """Whether there are sample messages, and none of them can be made."""
+    return bool(plan.samples) and all(isinstance(sample, str) for sample in plan.samples)
 
 
 def _table(plan: Plan, *, narrow: bool) -> Table:

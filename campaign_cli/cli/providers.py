@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+from campaign_cli.cli.streams import check_written, print_json
+
+NARROW = 80
+"""Columns of a terminal below which the table leaves out how a provider is connected to: limits go before that."""
 
 
 @click.command(short_help="List providers, limits, and what is left of each.")
@@ -39,18 +42,22 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
             }
         )
     if json:
-        click.echo(json_module.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
         return
     _show(rows)
+    check_written()
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("provider", no_wrap=True)
-    for heading in ("limit", "left", "connections", "messages each"):
+    console = Console(highlight=False)
+    narrow = console.width < NARROW
+    # The numbers keep their width; the domains get what is left of the line.
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    table.add_column("provider", no_wrap=True, overflow="ellipsis", max_width=24)
+    for heading in ("limit", "left", *(() if narrow else ("connections", "messages each"))):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("domains", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
@@ -58,11 +65,10 @@ def _show(rows: list[dict[str, Any]]) -> None:
             row["provider"],
             row["limit"],
             "" if row["left"] is None else f"{row['left']:,}",
-            str(row["connections"]),
-            str(row["messages_per_connection"]),
+            *(() if narrow else (str(row["connections"]), str(row["messages_per_connection"]))),
             _domains(row),
         )
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 def _domains(row: dict[str, Any]) -> str:

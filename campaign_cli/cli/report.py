@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from campaign_cli.cli.options import config_options, settings_of, state_folder
+from campaign_cli.cli.streams import check_written, for_programs
+
+STANDARD_OUTPUT = ("-", "/dev/stdout")
 
 
 @click.command(short_help="Write a campaign's report anew.")
@@ -24,9 +26,10 @@ def report(name: str, output: str | None, everyone: bool, config: Path | None, s
 
     ledger = read_ledger(state_folder(settings), name)
     results = ledger.results(withdrawn=everyone)
-    if output == "-":
-        write_rows(sys.stdout, results)
+    if output in STANDARD_OUTPUT:
+        write_rows(for_programs(), results)
+        check_written()
         return
     path = Path(output or f"{name}-report.csv")
     rows = write_report(path, results)
-    click.echo(f"{path}: {rows:,} rows")
+    print(f"{path}: {rows:,} rows")

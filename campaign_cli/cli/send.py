@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import click
 
 from campaign_cli.cli.main import EPILOG
 from campaign_cli.cli.options import config_options, json_option, settings_of
+from campaign_cli.cli.streams import check_written
+from campaign_cli.model.errors import ExitCode
 
 ASK_ABOVE = 300
 """Recipients above which a person at a terminal is asked once."""
@@ -29,6 +32,7 @@ ASK_ABOVE = 300
     "--rate", multiple=True, metavar="PROVIDER=LIMIT", help="Such as yahoo=500/h or default=none; repeatable."
 )
 @click.option("--connections", type=int, metavar="N", help="Connections to each provider at most.")
+@click.option("--workers", metavar="N", help="Processes that compose messages; 0: none but this one. [default: auto]")
 @click.option("--limit", type=int, metavar="N", help="Start at most N transactions in this run.")
 @click.option("--max-runtime", metavar="TIME", help="Stop after this long: 55m, 2h.")
 @click.option("--report", metavar="FILE", help="Where the report goes. [default: NAME-report.csv]")
@@ -58,21 +62,29 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
     display = Display(quiet=settings.quiet, json=settings.json)
     prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer)
     if prepared.contacts.encoding:
-        display.tell(f"{contacts} is not UTF-8; it is read as {prepared.contacts.encoding}")
+        display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
     if settings.dry_run:
-        from campaign_cli.cli.plan_view import show_plan
+        from campaign_cli.cli.plan_view import no_message_can_be_made, show_plan
         from campaign_cli.engine.plan import make_plan
 
-        show_plan(make_plan(settings, prepared), display)
-        return 0
+        with display.busy(f"reading {prepared.contacts.source}"):
+            plan = make_plan(settings, prepared)
+        show_plan(plan, display)
+        check_written()
+        return ExitCode.INPUT if no_message_can_be_made(plan) else ExitCode.DONE
 
     from campaign_cli.engine.campaign import open_campaign
     from campaign_cli.engine.run import Run
 
-    with open_campaign(settings, prepared, display.tell) as campaign:
+    with ExitStack() as stack:
+        with display.busy(f"reading {prepared.contacts.source}"):
+            campaign = stack.enter_context(open_campaign(settings, prepared, display.tell))
         run = Run(settings, prepared, campaign, tell=display.tell)
         if not (settings.yes or settings.sandbox) and run.progress.total > ASK_ABOVE and display.can_ask:
-            click.confirm(f"Send {prepared.name!r} to {run.progress.total:,} recipients?", default=False, abort=True)
+            question = f"Send {prepared.name!r} to {run.progress.total:,} recipients?"
+            if not click.confirm(question, default=False):
+                display.tell("nothing was sent")
+                return ExitCode.INTERRUPTED
         display.started(prepared, run.progress)
         with display.live(run.progress):
             summary = run.execute()

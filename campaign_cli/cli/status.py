@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+from campaign_cli.cli.streams import check_written, print_json
 
 
 @click.command(short_help="Show where campaigns stand, also while one runs.")
@@ -40,26 +40,27 @@ def status(name: str | None, json: bool, config: Path | None, state: str | None)
         )
         ledger.close()
     if json:
-        click.echo(json_module.dumps(campaigns, ensure_ascii=False, indent=2))
+        print_json(campaigns)
         return
     if not campaigns:
-        click.echo(f"no campaign has been sent yet from {folder.root}")
+        print(f"no campaign has been sent yet from {folder.root}")
     for campaign in campaigns:
         _show(campaign, details=name is not None)
+    check_written()
 
 
 def _show(campaign: dict[str, Any], *, details: bool) -> None:
     from campaign_cli.cli.display import STATE_ORDER
     from campaign_cli.model.lifecycle import State
 
-    shown = (*STATE_ORDER, State.CLAIMED, State.SUBMITTING)
+    shown = (*STATE_ORDER, State.SUBMITTING)
     states = campaign["states"]
     counts = ", ".join(f"{states[state]:,} {state}" for state in shown if states.get(state))
-    click.echo(f"{campaign['name']}: {campaign['rows']:,} rows: {counts}")
+    print(f"{campaign['name']}: {campaign['rows']:,} rows: {counts}")
     if campaign["running"]:
-        click.echo(f"  running: {campaign['running']}")
+        print(f"  running: {campaign['running']}")
     if details:
-        click.echo(f"  list: {campaign['list']}")
-        click.echo(f"  template: {campaign['template']}")
+        print(f"  list: {campaign['list']}")
+        print(f"  template: {campaign['template']}")
         for provider, count in campaign["remaining_by_provider"].items():
-            click.echo(f"  left at {provider}: {count:,}")
+            print(f"  left at {provider}: {count:,}")

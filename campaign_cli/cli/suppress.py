@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_module
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+from campaign_cli.cli.streams import check_written, print_json
 
 if TYPE_CHECKING:
     from campaign_cli.model.address import Address
@@ -42,7 +43,7 @@ def remove(addresses: tuple[str, ...], config: Path | None, state: str | None) -
     shared = write_shared(state_folder(settings_of(config, state=state)))
     removed = shared.lift(parsed)
     shared.close()
-    click.echo(f"{removed:,} removed, {len(parsed) - removed:,} were not suppressed")
+    print(f"{removed:,} removed, {len(parsed) - removed:,} were not suppressed")
 
 
 @suppress.command("list")
@@ -57,10 +58,11 @@ def list_(json: bool, config: Path | None, state: str | None) -> None:
     known = shared.suppressions() if shared else iter(())
     if json:
         rows = [{"email": each.email, "reason": each.reason, "added_at": iso_time(each.added_at)} for each in known]
-        click.echo(json_module.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
         return
     for each in known:
-        click.echo(f"{each.email}\t{iso_time(each.added_at)}\t{each.reason}")
+        print(f"{each.email}\t{iso_time(each.added_at)}\t{each.reason}")
+    check_written()
 
 
 @suppress.command("import")
@@ -68,14 +70,18 @@ def list_(json: bool, config: Path | None, state: str | None) -> None:
 @click.option("--reason", default="imported", show_default=True, metavar="TEXT", help="Why; it stands in reports.")
 @config_options
 def import_(file: str, reason: str, config: Path | None, state: str | None) -> None:
-    """Never mail the addresses of FILE again: a list with an address column, or one address a line."""
+    """Never mail the addresses of FILE again: a list with an address column, or one address a line.
+
+    FILE may be - for standard input. Lines that begin with # before the first entry are comments.
+    """
     from campaign_cli.audience.lists import read_addresses
+    from campaign_cli.audience.spool import shown_source
     from campaign_cli.model.contact import BadRow
 
     bad: list[BadRow] = []
 
     def good() -> Iterator[Address]:
-        for each in read_addresses(file):
+        for each in read_addresses(file, stdin=sys.stdin.buffer):
             if isinstance(each, BadRow):
                 bad.append(each)
             else:
@@ -83,7 +89,7 @@ def import_(file: str, reason: str, config: Path | None, state: str | None) -> N
 
     _add(good(), reason, config, state)
     for row in bad:
-        click.echo(f"{file}:{row.line}: {row.email}: {row.reason}; left out", err=True)
+        click.echo(f"{shown_source(file)}:{row.line}: {row.email}: {row.reason}; left out", err=True)
 
 
 def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: str | None) -> None:
@@ -92,7 +98,7 @@ def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: 
     shared = write_shared(state_folder(settings_of(config, state=state)))
     added = shared.suppress(addresses, reason=reason, now=time.time())
     shared.close()
-    click.echo(f"{added:,} suppressed that were not before")
+    print(f"{added:,} suppressed that were not before")
 
 
 def _parsed(texts: Iterable[str]) -> list[Address]:

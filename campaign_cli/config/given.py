@@ -33,15 +33,18 @@ class Given:
     spelled: str | None = field(default=None, compare=False)
 
 
-def read_yaml(path: Path) -> dict[str, Given]:
-    """The top level of a YAML mapping, with the line of each key, nested ones too. Raises ConfigError."""
+def read_yaml(path: Path, findings: list[str]) -> dict[str, Given]:
+    """The top level of a YAML mapping, with the line of each key, nested ones too.
+
+    A key that stands there twice is added to `findings`. Raises ConfigError when nothing can be read at all.
+    """
     try:
         text = path.read_bytes()
         if len(text) > MAX_SIZE:
             raise ConfigError([f"{path}: has more than {MAX_SIZE} bytes, so it is not a configuration"])
         root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}; name another with --config"]) from None
     except RecursionError:
         raise ConfigError([f"{path}: is nested too deep"]) from None
     except UnicodeDecodeError:
@@ -55,14 +58,15 @@ def read_yaml(path: Path) -> dict[str, Given]:
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError([f"{path}:1: is not a list of keys and values: write lines such as 'template: hello.html'"])
-    return _Reader(path).mapping(root)
+    return _Reader(path, findings).mapping(root)
 
 
 class _Reader:
-    """Turns YAML's nodes into Given, collecting nothing but plain values."""
+    """Turns YAML's nodes into Given, collecting nothing but plain values, and which keys are repeated."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, findings: list[str]) -> None:
         self._path = path
+        self._findings = findings
         self._constructor = yaml.SafeLoader("")
         self._values = 0
 
@@ -72,7 +76,8 @@ class _Reader:
             key = str(key_node.value)
             place = f"{self._path}:{key_node.start_mark.line + 1}"
             if key in given:
-                raise ConfigError([f"{place}: {key!r} stands here a second time, first at {given[key].place}"])
+                self._findings.append(f"{place}: {key!r} stands here a second time, first at {given[key].place}")
+                continue
             given[key] = self._given(value_node, place, depth)
         return given
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +35,9 @@ def load_settings(config: Path | None, options: Mapping[str, Scalar | tuple[str,
     of them are about the command line.
     """
     path = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-    given = read_yaml(path) if path else {}
-    return _Loader(given, from_command_line(options)).settings()
+    findings: list[str] = []
+    given = read_yaml(path, findings) if path else {}
+    return _Loader(given, from_command_line(options), findings).settings()
 
 
 def campaign_name(name: str, now: datetime) -> str:
@@ -48,13 +50,21 @@ def campaign_name(name: str, now: datetime) -> str:
     return filled
 
 
-class _Loader:
-    """Takes one key after the other from what was given, and keeps what is wrong."""
+class EntriesError(ValueError):
+    """What is wrong with the entries of a value, each with its own place."""
 
-    def __init__(self, file: dict[str, Given], options: dict[str, Given]) -> None:
+    def __init__(self, findings: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self.findings = findings
+
+
+class _Loader:
+    """Takes one key after the other from what was given, and adds what is wrong to `findings`."""
+
+    def __init__(self, file: dict[str, Given], options: dict[str, Given], findings: list[str]) -> None:
         self._file = file
         self._options = options
-        self._findings: list[str] = []
+        self._findings = findings
 
     def settings(self) -> Settings:
         self._check_keys()
@@ -95,8 +105,9 @@ class _Loader:
         try:
             return parse(given)
         except ValueError as error:
-            named = given.place.startswith("--")
-            self._complain(given.place, str(error) if named else f"{key}: {error}")
+            below = error.findings if isinstance(error, EntriesError) else [(given.place, str(error))]
+            for place, what in below:
+                self._complain(place, what if place.startswith("--") else f"{key}: {what}")
             return None
 
     def _rates(self) -> dict[str, Given]:
@@ -166,23 +177,57 @@ def _address(given: Given) -> Any:
     return parse_address(_text(given))
 
 
+def _some_time(given: Given) -> float:
+    seconds = _duration(given)
+    if not seconds:
+        raise ValueError("must be longer than nothing: write 55m or 2h, or leave it out")
+    return seconds
+
+
+def _each(entries: Iterable[tuple[Given, Callable[[Given], T]]]) -> list[T]:
+    """What each entry is. Raises EntriesError with all that are wrong."""
+    found, findings = [], []
+    for entry, parse in entries:
+        try:
+            found.append(parse(entry))
+        except ValueError as error:
+            findings.append((entry.place, str(error)))
+    if findings:
+        raise EntriesError(findings)
+    return found
+
+
 def _relays(given: Given) -> tuple[Relay, ...]:
-    return tuple(parse_relay(_text(entry)) for entry in (given.value if isinstance(given.value, list) else [given]))
+    entries = given.value if isinstance(given.value, list) else [given]
+    return tuple(_each((entry, lambda one: parse_relay(_text(one))) for entry in entries))
 
 
 def _retry(given: Given) -> RetrySchedule:
     if not isinstance(given.value, dict):
         raise ValueError("must be keys and values, such as {base: 1m, factor: 3, longest: 3h, lifetime: 4d}")
-    known: dict[str, float] = {}
-    for key, entry in given.value.items():
-        if key in ("base", "longest", "lifetime"):
-            known[key] = _duration(entry)
-        elif key == "factor" and isinstance(entry.value, int | float) and entry.value >= 1:
-            known[key] = float(entry.value)
-        else:
-            raise ValueError(f"{key}: {entry.value} is not understood: there are base, factor, longest and lifetime")
-    return RetrySchedule(**known)
+    entries = given.value.items()
+    return RetrySchedule(**dict(_each((entry, partial(_retry_entry, key)) for key, entry in entries)))
 
+
+def _retry_entry(key: str, entry: Given) -> tuple[str, float]:
+    value = entry.value
+    if key in ("base", "longest", "lifetime"):
+        return key, _duration(entry)
+    if key == "factor" and isinstance(value, int | float) and not isinstance(value, bool) and value >= 1:
+        return key, float(value)
+    raise ValueError(f"{key}: {value} is not understood: there are base, factor, longest and lifetime")
+
+
+def _workers(given: Given) -> int | None:
+    text = str(given.value).strip().lower()
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) not in WORKERS:
+        raise ValueError(f"must be auto or a number from 0 to {WORKERS[-1]}, not {given.value!r}")
+    return int(text)
+
+
+WORKERS = range(65)
 
 MILLIONS = range(1, 1_000_000_001)
 
@@ -195,8 +240,9 @@ _FIELDS: dict[str, Parse] = {
     "list_unsubscribe": _text,
     "max_connections": _number_in(CONNECTIONS),
     "patience": _duration,
+    "workers": _workers,
     "limit": _number_in(MILLIONS),
-    "max_runtime": _duration,
+    "max_runtime": _some_time,
     "state": _path,
     "report": _path,
     "email_column": _text,

@@ -29,6 +29,8 @@ class Settings:
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""
+    workers: int | None = None
+    """How many processes compose; None: as many as suit the machine; 0: the one that sends does it, too."""
     limit: int | None = None
     max_runtime: float | None = None
     state: Path | None = None

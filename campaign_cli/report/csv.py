@@ -27,16 +27,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 def write_report(path: Path, results: Iterable[Result]) -> int:
     """Write the report, all of it or nothing: what was at `path` stays until the new one is on disk.
 
-    Returns the number of rows. Raises StateError when it cannot be written.
+    A symbolic link stays one; a device or a pipe is written to. Returns the number of rows. Raises StateError when it
+    cannot be written.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as file:
+                return write_rows(file, results)
+        target = Path(os.path.realpath(path))
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with open(handle, "w", encoding="utf-8", newline="") as file:
                 rows = write_rows(file, results)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)
+            os.replace(name, target)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(name)

@@ -55,6 +55,15 @@ def test_a_header_without_one_address_column_is_told_with_its_columns(
     assert str(told.value) == message
 
 
+def test_columns_that_are_no_text_are_told_on_one_line_and_not_all_of_them() -> None:
+    columns = ["a\x1b[2J\nb", "x" * 999, *map(str, range(100))]
+    with pytest.raises(ListError) as told:
+        address_column("a.bin:1", columns, None)
+    said = str(told.value)
+    assert (len(said) < 1000, said.isprintable(), said.endswith(", 37 and 62 more")) == (True, True, True)
+    assert f"its columns are: 'a\\x1b[2J\\nb', {'x' * 80}, 0, 1," in said
+
+
 def test_a_header_is_trimmed_and_may_have_columns_without_a_name() -> None:
     assert check_header("a.csv:1", [" email ", "", "First Name\n", ""]) == ("email", "", "First Name", "")
 

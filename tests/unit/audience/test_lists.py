@@ -1,7 +1,10 @@
 import io
+import os
 import sys
+import tempfile
+import threading
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -168,14 +171,19 @@ def test_a_list_may_be_read_as_often_as_one_likes_also_at_the_same_time(opened: 
 @pytest.mark.parametrize("content", [CSV, JSON, CSV.decode().encode("utf-16")], ids=["CSV", "JSON lines", "UTF-16"])
 def test_standard_input_is_a_list_like_another(content: bytes) -> None:
     found = open_list("-", stdin=io.BytesIO(content))
-    assert (found.source, found.columns, [*found]) == ("-", {"email", "name"}, [*contacts(content, "list")])
+    assert (found.source, found.columns, [*found]) == (
+        "standard input",
+        {"email", "name"},
+        [*contacts(content, "list")],
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "-: there is no standard input to read a list from"),
+        (None, "standard input: there is none to read a list from"),
         (b"", f"standard input: {EMPTY}"),
+        (b"name\n", f"standard input:1: {NO_COLUMN}; its columns are: name"),
         (CSV + b'"', "standard input:5: a quote opens in this row and never closes: close it"),
     ],
 )
@@ -211,17 +219,62 @@ def test_memory_does_not_grow_with_the_list(name: str) -> None:
         ("plain.csv", "\ufeff\n\n\nann@x.org\nnobody\nBob@x.org\n"),
         ("list.csv", "why;email\n\n\nleft;ann@x.org\n;nobody\n;Bob@x.org\n"),
         ("list", '\n\n\n{"email": "ann@x.org"}\n{"email": "nobody"}\n{"email": "Bob@x.org"}\n'),
+        ("sharp.csv", "#,email\n\n\n1,ann@x.org\n2,nobody\n3,Bob@x.org\n"),
+        ("commented.csv", "# who left\n#\nemail;why\nann@x.org;\nnobody;\nBob@x.org;\n"),
+        ("utf-16", "# who left\r\n\r\n\r\nann@x.org\r\nnobody\r\nBob@x.org\r\n".encode("utf-16")),
+        ("commented utf-16", "# é\nemail,name\n\nann@x.org,\nnobody,\nBob@x.org,\n".encode("utf-16")),
         ("one column", "email\n\n\nann@x.org\nnobody\nBob@x.org\n"),
     ],
 )
-def test_addresses_are_read_from_a_plain_file_or_from_a_list(name: str, content: str) -> None:
+def test_addresses_are_read_from_a_plain_file_or_from_a_list(name: str, content: str | bytes) -> None:
     assert [*read_addresses(written(content, name))] == [ANN, BadRow(5, "nobody", NO_AT), BOB]
 
 
 def test_a_file_without_addresses_is_told() -> None:
-    files = ("no", written("", "empty"), written("ann@x.org,Ann\n", "headless"))
+    files = ("no", written("", "empty"), written("# a\n\n# b\n", "comments"), written("ann@x.org,Ann\n", "headless"))
     assert [complaint(lambda file=file: read_addresses(file)) for file in files] == [
         "no: cannot be read: No such file or directory",
-        f"empty: {EMPTY}",
+        "empty: there is no address in it: write one on each line",
+        "comments: there is no address in it: write one on each line",
         f"headless:1: {NO_HEADER} 'ann@x.org' is an address; {NAME_THEM}",
     ]
+
+
+def test_addresses_are_read_from_standard_input() -> None:
+    assert [*read_addresses("-", stdin=io.BytesIO(b"ann@x.org\n"))] == [ANN]
+    assert [*read_addresses("-", stdin=io.BytesIO(b"# left\nemail,name\nBob@x.org,B\n"))] == [BOB]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Callable[[bytes, str], str]]:
+    """Makes a named pipe that gives this content once."""
+    writers: list[threading.Thread] = []
+
+    def made(content: bytes, name: str) -> str:
+        os.mkfifo(name)
+        writers.append(threading.Thread(target=Path(name).write_bytes, args=(content,)))
+        writers[-1].start()
+        return name
+
+    yield made
+    for writer in writers:
+        writer.join(10)
+
+
+def test_a_pipe_is_read_once_and_is_a_list_like_another(pipe: Callable[[bytes, str], str]) -> None:
+    found = open_list(pipe(JSON, "list.jsonl"))
+    assert [*found] == [*found] == [*contacts(JSON, "same.jsonl")]
+    assert [*read_addresses(pipe(b"ann@x.org\n", "plain"))] == [ANN]
+
+
+def test_the_copy_of_standard_input_goes_with_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = open_list("-", stdin=io.BytesIO(CSV))
+    rows = iter(found)
+    assert len([*tmp_path.glob("campaign-list-*")]) == 1
+    del found
+    assert len([*rows]) == 3
+    del rows
+    complaint(lambda: open_list("-", stdin=io.BytesIO(b"name\n")))
+    complaint(lambda: read_addresses("-", stdin=io.BytesIO(b"# a\nname\n")))
+    assert [*tmp_path.glob("campaign-list-*")] == []

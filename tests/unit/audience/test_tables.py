@@ -215,6 +215,21 @@ def test_the_first_sheet_of_a_spreadsheet_is_read_with_its_row_numbers(tmp_path:
     )
 
 
+def test_a_row_with_more_than_the_header_names_is_wrong_in_every_format(tmp_path: Path) -> None:
+    rows = [["email", "name", ""], ["a", "b", ""], ["a", "b", "c"]]
+    cells = "".join(
+        f'<row r="{line}">'
+        + "".join(text(f"{column}{line}", cell) for column, cell in zip("ABC", row, strict=True))
+        + "</row>"
+        for line, row in enumerate(rows, 1)
+    )
+    for name, content in (("a.xlsx", spreadsheet(cells)), ("a.csv", "\n".join(map(",".join, rows)))):
+        assert [*table(tmp_path, content, name).records()] == [
+            Record(2, {"email": "a", "name": "b"}),
+            Record(3, {"email": "a", "name": "b"}, "it has 3 cells and the header has 2"),
+        ]
+
+
 @pytest.mark.parametrize("content", ['{"email": "a"}\n', '\ufeff{"email": "a"}\n', '\n \n{"email": "a"}\n'])
 def test_json_lines_are_known_by_their_first_bytes_where_the_name_does_not_say(tmp_path: Path, content: str) -> None:
     assert [record.cells for record in table(tmp_path, content, "list").records()] == [{"email": "a"}]

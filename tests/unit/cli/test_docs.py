@@ -160,7 +160,7 @@ def test_the_reports_columns_and_statuses_are_those_of_the_docs() -> None:
     rows = table("sending.md", "The report")
     assert [name for row in rows for name in names(row[0])] == list(Result.__dataclass_fields__)
     (status,) = [names(row[1]) for row in rows if row[0] == "`status`"]
-    assert sorted(status) == sorted({*State, *RowStatus} - {State.CLAIMED, State.SUBMITTING})
+    assert sorted(status) == sorted({*State, *RowStatus} - {State.SUBMITTING})
 
 
 def anchors(page: Path) -> set[str]:

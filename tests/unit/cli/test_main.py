@@ -1,8 +1,10 @@
+import io
 import logging
 from pathlib import Path
 
 import pytest
 
+from campaign_cli.cli.display import Display
 from campaign_cli.cli.main import run
 
 RELAY = ("--relay", "smtp://127.0.0.1:1")
@@ -118,7 +120,11 @@ HELLO = ["send", "list.csv", "-t", "hello.txt"]
                 "--rate: no provider is named 'yaho'; did you mean 'yahoo'?",
             ],
         ),
-        ([*HELLO, *RELAY, "--config", "no.yaml"], 78, ["no.yaml: cannot be read: No such file or directory"]),
+        (
+            [*HELLO, *RELAY, "--config", "no.yaml"],
+            78,
+            ["no.yaml: cannot be read: No such file or directory; name another with --config"],
+        ),
         (
             [*HELLO, *RELAY, "--report", "no/out.csv"],
             74,
@@ -156,7 +162,8 @@ def test_a_list_a_template_and_a_configuration_that_are_wrong_are_told_at_once(
         [
             "campaign: bad.csv:1: no column is named email: name the address column with --email-column; its columns "
             "are: name, address",
-            "campaign: bad.txt:5: unexpected end of template, expected 'end of print statement'.",
+            "campaign: bad.txt:5: unexpected end of template, expected 'end of print statement': mend this line; "
+            "Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}",
             f"campaign: {NO_RELAY}",
             "campaign: the report no/r.csv cannot be written there: name another file with --report",
         ],
@@ -197,3 +204,70 @@ def test_every_command_refuses_a_wrong_configuration(command: str, capsys: pytes
     code, lines = said(command.split(), capsys)
     assert code == 78
     assert lines == ["campaign: campaign.yaml:2: is not YAML: expected the node content, but found '<stream end>'"]
+
+
+def sent(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = run(["send", *arguments])
+    return (code, *capsys.readouterr())
+
+
+def test_a_list_with_nothing_but_a_header_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("list.csv").write_text("email,name\n")
+    for option, said in (("--dry-run", "The list has no rows.\n"), ("--sandbox", "list-hello: the list has no rows\n")):
+        code, out, err = sent(["list.csv", "-t", "hello.txt", option], capsys)
+        assert (code, said in out, err) == (0, True, "")
+
+
+def test_a_dry_run_in_which_no_message_can_be_made_ends_as_a_wrong_template(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.txt").write_text("---\nsubject: s\nfrom: ada@example.org\n---\n{{ 1 / (name | length - 3) }}\n")
+    for rows, expected in (("ann@example.org,Ann\n", 65), ("ann@example.org,Ann\nbo@example.org,Bo\n", 0)):
+        Path("list.csv").write_text(f"email,name\n{rows}")
+        code, out, err = sent(["list.csv", "-t", "bad.txt", "--dry-run"], capsys)
+        assert (code, "division by zero" in out, err) == (expected, True, "")
+
+
+def test_who_says_no_to_the_question_is_told_that_nothing_was_sent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("list.csv").write_text("email,name\n" + "".join(f"p{number}@example.org,P\n" for number in range(301)))
+    monkeypatch.setattr(Display, "can_ask", True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    assert sent(["list.csv", "-t", "hello.txt", *RELAY], capsys) == (130, "nothing was sent\n", "")
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_name_that_no_folder_can_have_is_a_name_of_no_campaign(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (line,) = said([command, "x" * 300], capsys)
+    assert (code, line.startswith("campaign: no campaign is named 'xxx"), len(line) < 300) == (64, True, True)
+
+
+def test_a_file_is_no_state_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    told = ["campaign: the state folder list.csv is a file: name a folder with --state"]
+    for command in ("status", "providers", "suppress add a@example.org"):
+        assert said([*command.split(), "--state", "list.csv"], capsys) == (74, told)
+
+
+def test_a_state_folder_that_is_there_keeps_its_permissions_and_a_new_one_is_private() -> None:
+    Path("there").mkdir(mode=0o755)
+    Path("there").chmod(0o755)
+    for folder in ("there", "new/folder"):
+        assert run(["suppress", "add", "a@example.org", "--state", folder]) == 0
+    assert [Path(folder).stat().st_mode & 0o777 for folder in ("there", "new/folder")] == [0o755, 0o700]
+
+
+def test_standard_input_is_a_list_of_addresses_to_suppress(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ann@example.org\nnobody\n")))
+    assert run(["suppress", "import", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "1 suppressed that were not before\n"
+    assert err.startswith("standard input:2: nobody: ")
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = sent(["list.csv", "-t", "hello.txt", "--sandbox", "--log-file", "/dev/full"], capsys)
+    assert (code, "1 delivered" in out) == (0, True)
+    assert err == "campaign: the log /dev/full: No space left on device; going on without it\n"

@@ -15,7 +15,7 @@ def refusal(file: Path, content: str | bytes) -> str:
     """What is said about `content`, with the file's path as FILE."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError) as error:
-        read_yaml(file)
+        read_yaml(file, [])
     return str(error.value).replace(str(file), "FILE")
 
 
@@ -27,7 +27,7 @@ def test_each_value_knows_its_line_nested_ones_too(file: Path) -> None:
     def given(value: object, line: int) -> Given:
         return Given(value, f"{file}:{line}", file.parent)  # type: ignore[arg-type]
 
-    assert read_yaml(file) == {
+    assert read_yaml(file, []) == {
         "name": given("spring", 2),
         "rate": given({"yahoo": given("500/h", 5)}, 4),
         "relay": given([given("smtp://a", 7), given("smtp://b", 8)], 6),
@@ -55,13 +55,13 @@ def test_each_value_knows_its_line_nested_ones_too(file: Path) -> None:
 )
 def test_a_value_is_plain_whatever_yaml_could_make_of_it(file: Path, text: str, value: object) -> None:
     file.write_text(text, "utf-8")
-    assert read_yaml(file)["x"].value == value
+    assert read_yaml(file, [])["x"].value == value
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing but a comment\n"])
 def test_an_empty_file_gives_nothing(file: Path, text: str) -> None:
     file.write_text(text)
-    assert read_yaml(file) == {}
+    assert read_yaml(file, []) == {}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,6 @@ def test_an_empty_file_gives_nothing(file: Path, text: str) -> None:
         ("name: Zoë\n".encode("latin-1"), "FILE: is not UTF-8 text; save it as UTF-8"),
         ("- name\n", "FILE:1: is not a list of keys and values: write lines such as 'template: hello.html'"),
         ("hello\n", "FILE:1: is not a list of keys and values: write lines such as 'template: hello.html'"),
-        ("name: a\nlimit: 1\nname: b\n", "FILE:3: 'name' stands here a second time, first at FILE:1"),
         (b"#" * (MAX_SIZE + 1), f"FILE: has more than {MAX_SIZE} bytes, so it is not a configuration"),
     ],
 )
@@ -101,11 +100,21 @@ def test_nesting_that_would_explode_is_refused(file: Path, text: str) -> None:
     assert refusal(file, text).endswith("is nested too deep")
 
 
+def test_a_key_that_stands_there_twice_is_told_and_the_first_is_kept(file: Path) -> None:
+    file.write_text("name: a\nlimit: 1\nname: b\nrate:\n  yahoo: 1/h\n  yahoo: 2/h\n")
+    findings: list[str] = []
+    assert read_yaml(file, findings)["name"].value == "a"
+    assert [finding.replace(str(file), "FILE") for finding in findings] == [
+        "FILE:3: 'name' stands here a second time, first at FILE:1",
+        "FILE:6: 'yahoo' stands here a second time, first at FILE:5",
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_told_in_the_systems_words(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.yaml", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigError) as error:
-            read_yaml(path)
-        assert error.value.findings == (f"{path}: cannot be read: {reason}",)
+            read_yaml(path, [])
+        assert error.value.findings == (f"{path}: cannot be read: {reason}; name another with --config",)
 
 
 def test_of_the_command_line_only_what_was_given_is_kept_under_the_options_name() -> None:

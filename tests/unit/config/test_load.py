@@ -32,6 +32,7 @@ max_connections: 40
 providers: {office: {domains: [example.com]}}
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
 patience: 30s
+workers: 3
 limit: 10
 max_runtime: 55m
 email_column: address
@@ -78,6 +79,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         max_connections=40,
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
+        workers=3,
         limit=10,
         max_runtime=3300.0,
         state=tmp_path / "state",

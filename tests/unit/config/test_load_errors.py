@@ -95,6 +95,11 @@ max_connections: 1001
         ("subject: {a: b}", "subject: must be a text"),
         ('subject: "a\\nb"', "subject: must be one line"),
         ('template: "a\\0b"', "template: must be one line"),
+        ("max_runtime: 0s", "max_runtime: must be longer than nothing: write 55m or 2h, or leave it out"),
+        (
+            "retry: {factor: true}",
+            "retry: factor: True is not understood: there are base, factor, longest and lifetime",
+        ),
         ("max_runtime: 55", "max_runtime: '55' is not a length of time: write it as 90s, 55m, 2h or 4d"),
         ("relay: mail.example.org", "relay: 'mail.example.org' is not a relay: write it as smtps://user@host or "),
         ("relay: [smtp://a, 5]", "relay: '5' is not a relay: write it as smtps://user@host or smtp://user@host:587"),
@@ -111,6 +116,27 @@ max_connections: 1001
 def test_a_wrong_value_is_told_with_what_would_be_right(tmp_path: Path, text: str, said: str) -> None:
     (found,) = findings(tmp_path, f"{text}\n")
     assert found.startswith(f"FILE:1: {said}")
+
+
+def test_what_is_wrong_below_a_key_is_told_with_its_own_line_and_with_all_else(tmp_path: Path) -> None:
+    text = """
+relay:
+  - smtp://mail.example.org
+  - mail.example.org
+  - http://mail.example.org
+retry:
+  bas: 1m
+  lifetime: long
+limit: 5
+limit: 6
+"""
+    assert [finding.partition(";")[0] for finding in findings(tmp_path, text)] == [
+        "FILE:4: relay: 'mail.example.org' is not a relay: write it as smtps://user@host or smtp://user@host:587",
+        "FILE:5: relay: http:// is not a relay: write smtps:// or smtp://",
+        "FILE:7: retry: bas: 1m is not understood: there are base, factor, longest and lifetime",
+        "FILE:8: retry: 'long' is not a length of time: write it as 90s, 55m, 2h or 4d",
+        "FILE:10: 'limit' stands here a second time, first at FILE:9",
+    ]
 
 
 def test_errors_of_the_command_line_alone_are_a_usage_error_under_the_options_names(tmp_path: Path) -> None:

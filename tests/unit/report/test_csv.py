@@ -1,6 +1,8 @@
 import csv
 import io
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,30 @@ def test_a_report_that_cannot_be_finished_leaves_the_old_one_and_nothing_else(tm
 def test_a_folder_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="--report"):
         write_report(tmp_path / "no" / "report.csv", [])
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to("real.csv")
+    assert write_report(link, [BOUNCED]) == 1
+    assert link.readlink() == Path("real.csv")
+    assert (tmp_path / "real.csv").read_text().count("\n") == 2
+
+
+def test_a_device_is_written_to() -> None:
+    # A terminal of our own: in its folder no file can be made, whereas whoever may write to /dev could lose /dev/null.
+    terminal, device = os.openpty()
+    try:
+        assert write_report(Path(os.ttyname(device)), [BOUNCED]) == 1
+        assert os.read(terminal, 4096).count(b"\n") == 2
+    finally:
+        os.close(terminal)
+        os.close(device)
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    write_report(pipe, [BOUNCED])
+    assert reader.communicate(timeout=10)[0].count("\n") == 2

@@ -1,0 +1,55 @@
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from campaign_cli.cli.display import live_table
+from campaign_cli.engine.progress import LaneProgress, Progress
+
+
+def screen(lanes: list[LaneProgress], *, width: int = 80, height: int = 12) -> list[str]:
+    """The live table's lines on a terminal of this size."""
+    console = Console(width=width, height=height, force_terminal=True, color_system=None, file=io.StringIO())
+    progress = Progress(started_at=time.time() - 60, lanes=lanes)
+    console.print(live_table(progress, width=console.width, height=console.height))
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def waiting(provider: str) -> LaneProgress:
+    return LaneProgress(
+        provider,
+        total=1_234_567,
+        pace="1000/h",
+        delivered=1_000_000,
+        bounced=12_345,
+        deferred=23_456,
+        attempts=1_035_801,
+        waiting_until=time.time() + 30.4,
+        waiting_for="its budget",
+    )
+
+
+def test_while_lanes_wait_the_numbers_keep_their_width_and_the_last_column_shrinks() -> None:
+    found = screen([waiting("a-provider-with-a-very-long-name.example.org"), waiting("gmail")])
+    assert found[:3] == [
+        "provider                       sent  bounced  deferred     left    per min",
+        "a-provider-with-a-very-…  1,000,000   12,345    23,456  222,222  1,035,801  wai…",
+        "gmail                     1,000,000   12,345    23,456  222,222  1,035,801  wai…",
+    ]
+    assert screen([waiting("gmail")], width=120)[1].endswith("1,035,801  waits 30 s for its budget (1000/h)")
+    assert screen([waiting("gmail")], width=60)[:2] == [
+        "provider       sent     left",
+        "gmail     1,000,000  222,222  waits 30 s for its budget (10…",
+    ]
+
+
+@pytest.mark.parametrize(("height", "shown"), [(12, 7), (24, 15), (60, 15), (4, 1)])
+def test_no_more_lanes_are_shown_than_fit_those_that_are_not_done_first(height: int, shown: int) -> None:
+    lanes = [LaneProgress(f"p{number}", 10, "none", delivered=10, finished=number < 10) for number in range(20)]
+    found = screen(lanes, height=height)
+    order = [*range(10, 20), *range(10)]
+    assert [line.split()[0] for line in found[1:-2]] == [f"p{number}" for number in order[:shown]]
+    assert found[-2] == f"and {20 - shown} more providers, 0 left"
+    assert found[-1].endswith("200 of 200")
