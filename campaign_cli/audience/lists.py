@@ -38,6 +38,10 @@ class ContactList:
         self._names = template_names(table.columns)
         self.columns = frozenset(name for names in self._names.values() for name in names) | {EMAIL}
         """The names a template may use."""
+        # The usual list, whose every column has one name, and the address's is `email`.
+        plain = [names[0] for names in self._names.values() if len(names) == 1]
+        usual = table.uniform and len(plain) == len(self._names) and self._names[self._address_column] == (EMAIL,)
+        self._plain = plain if usual else None
 
     def __iter__(self) -> Iterator[Row]:
         for record in self._table.records():
@@ -54,6 +58,10 @@ class ContactList:
         return Contact(record.line, address, self._fields(record, address))
 
     def _fields(self, record: Record, address: Address) -> dict[str, str]:
+        if self._plain is not None:
+            plain = dict(zip(self._plain, [cell.strip() for cell in record.cells.values()], strict=True))
+            plain[EMAIL] = address.email
+            return plain
         fields: dict[str, str] = {}
         for column, cell in record.cells.items():
             if column not in self._names:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaign_cli.audience.columns import check_header, is_address_column
 from campaign_cli.audience.encoding import encoding_of
@@ -23,8 +23,7 @@ OBJECTS_LOOKED_AT = 1000
 """JSON objects at the head of a list whose keys are its columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row by its columns, and the line on which it begins; or what is wrong with it."""
 
     line: int
@@ -34,11 +33,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess."""
+    """A list's columns, and its records as often as asked for.
+
+    `uniform` is whether every record has exactly these columns, in their order; `guessed` its encoding, if that is a
+    guess.
+    """
 
     columns: tuple[str, ...]
     header_line: int
     records: Callable[[], Iterator[Record]]
+    uniform: bool
     guessed: str = ""
 
 
@@ -76,6 +80,8 @@ def open_table(path: Path, source: str) -> Table:
 
 def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
     """A row under its columns; one that has more than they can hold is wrong."""
+    if not problem and len(cells) == len(columns) and all(columns):
+        return Record(line, dict(zip(columns, cells, strict=True)))
     # A spreadsheet's rows are all as wide as the widest: what counts is up to where something stands.
     wide, named = _filled(cells), _filled(columns)
     if wide > named and not problem:
@@ -108,7 +114,7 @@ def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
         for line, cells, problem in rows:
             yield _record(line, columns, cells, problem)
 
-    return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
+    return Table(tuple(filter(None, columns)), line, records, True, encoding if guess else "")
 
 
 def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
@@ -129,7 +135,7 @@ def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterato
                     raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
                 yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
                 continue
-            if any(cell.strip() for cell in cells):
+            if "".join(cells).strip():
                 yield line, cells, ""
 
 
@@ -185,7 +191,7 @@ def _json_lines(path: Path, source: str) -> Table:
         raise ListError(
             f'{source}:1: this is not JSON lines: write one object a line, such as {{"email": "ann@example.org"}}'
         )
-    return Table(tuple(columns), first_line, records, encoding if guess else "")
+    return Table(tuple(columns), first_line, records, False, encoding if guess else "")
 
 
 # ---- spreadsheets ----
@@ -214,7 +220,7 @@ def _spreadsheet(path: Path, source: str) -> Table:
         for line, cells in body:
             yield _record(line, columns, [_text(cell) for cell in cells], "")
 
-    return Table(tuple(filter(None, columns)), line, records)
+    return Table(tuple(filter(None, columns)), line, records, True)
 
 
 def _text(value: Any) -> str:

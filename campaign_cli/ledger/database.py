@@ -28,6 +28,9 @@ BUSY_TIMEOUT = 10_000
 WAL_KEPT = 64 * 1024 * 1024
 """Bytes: enrolling a large list makes a large WAL, which is cut back to this afterwards."""
 
+CACHE = 8 * 1024
+"""KiB of pages kept in memory: enough that enrolling does not write the same page of an index again and again."""
+
 SCHEMA_VERSION = 1
 """Kept in SQLite's user_version; a file with another one was written by another release."""
 
@@ -43,6 +46,7 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         _use_wal(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", WAL_KEPT)
+        connection.pragma("cache_size", -CACHE)
         with transaction(connection):
             version = connection.pragma("user_version")
             if version == 0:

@@ -6,11 +6,13 @@ table in `model.lifecycle`, enforced a second time. Changes that are committed t
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
+from json.encoder import encode_basestring
 from pathlib import Path
 
 import apsw
@@ -19,12 +21,16 @@ from campaign_cli.ledger.changes import Change, in_turns
 from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
-from campaign_cli.model.contact import BadRow, Row
+from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import RowStatus
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.result import Result
 from campaign_cli.policy.providers import Providers
+
+ENROLLED_AT_ONCE = 1000
+"""Rows that are put into the ledger together, inside the one transaction that enrols the list."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +110,44 @@ class Ledger:
         listing = self.listing + 1
         with translated(self.path), transaction(self._connection):
             self._connection.execute("DELETE FROM other_rows")
-            for row in rows:
-                self._enrol_row(row, providers, listing)
+            rows = iter(rows)
+            while batch := list(islice(rows, ENROLLED_AT_ONCE)):
+                self._enrol_batch(batch, providers, listing)
             self._connection.execute(
                 "UPDATE campaign SET listing = ?, list = ?, template = ?", (listing, source, template)
             )
-            self._connection.execute(self._sql["failed_again"], {"listing": listing})
-            self._connection.execute(self._sql["lift"])
+            if listing > 1:
+                self._connection.execute(self._sql["failed_again"], {"listing": listing})
+                self._connection.execute(self._sql["lift"])
             self._connection.execute(self._sql["suppress"])
         self.listing, self.list, self.template = listing, source, template
 
-    def _enrol_row(self, row: Row, providers: Providers, listing: int) -> None:
-        if isinstance(row, BadRow):
-            values = {"line": row.line, "email": row.email, "status": RowStatus.INVALID, "reason": row.reason}
-            self._connection.execute(self._sql["other_row"], values)
-            return
-        address = row.address
-        enrolled = {
-            "key": address.key,
-            "local": address.local,
-            "domain": address.domain,
-            "provider": providers.provider_of(address.domain),
-            "listing": listing,
-            "line": row.line,
-            "fields": json.dumps(row.fields, ensure_ascii=False, separators=(",", ":")),
-        }
-        self._connection.execute(self._sql["enrol"], enrolled)
-        if self._connection.changes() == 0:
-            duplicate = {"line": row.line, "email": address.email, "key": address.key}
-            self._connection.execute(self._sql["duplicate_row"], duplicate)
+    def _enrol_batch(self, batch: Sequence[Row], providers: Providers, listing: int) -> None:
+        contacts = [row for row in batch if isinstance(row, Contact)]
+        before = self._connection.total_changes()
+        self._connection.executemany(
+            self._sql["enrol"],
+            [
+                (
+                    address.key,
+                    address.local,
+                    address.domain,
+                    providers.provider_of(address.domain),
+                    listing,
+                    line,
+                    _json(fields),
+                )
+                for line, address, fields in contacts
+            ],
+        )
+        if self._connection.total_changes() - before != len(contacts):
+            # A row of which nothing came is another's address once more.
+            named = [{"line": row.line, "email": row.address.email, "key": row.address.key} for row in contacts]
+            self._connection.executemany(self._sql["duplicate_row"], named)
+        bad = [row for row in batch if isinstance(row, BadRow)]
+        self._connection.executemany(
+            self._sql["other_row"], [(row.line, row.email, RowStatus.INVALID.value, row.reason) for row in bad]
+        )
 
     def recover(self) -> int:
         """Admit what a dead run had in flight, to be called under the campaign's lock; how many are uncertain now."""
@@ -243,3 +258,13 @@ def _recipient(
     dated_at: float | None,
 ) -> Recipient:
     return Recipient(number, line, Address(local, domain), provider, fields, attempts, first_attempt_at, dated_at)
+
+
+def _json(fields: Mapping[str, str]) -> str:
+    """`fields` as JSON, made of the same quoted texts that the library would make."""
+    return "{" + ",".join([_name(name) + encode_basestring(value) for name, value in fields.items()]) + "}"
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> str:
+    return encode_basestring(name) + ":"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaign_cli.model.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One good row of the list: where it stands, whom it names, and its fields.
 
     `line` counts from 1 as an editor does (for a spreadsheet: its row), and is where the row begins.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One row and what became of it. Times are UTC seconds since the epoch; None where there is nothing to say.
 
     `status` is a State or a RowStatus by its value; `line` is None for a recipient that the list no longer names.

@@ -8,18 +8,21 @@ import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.result import Result
 
-COLUMNS = tuple(field.name for field in fields(Result))
+COLUMNS = Result._fields
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 """What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection"); tab and CR do not get this far."""
+
+HARMFUL_STARTS = (*FORMULA_STARTS, " ")
+"""With what a cell must not begin as it is."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -60,16 +63,42 @@ def write_rows(file: TextIO, results: Iterable[Result]) -> int:
     writer.writerow(COLUMNS)
     rows = 0
     for result in results:
-        writer.writerow(cell(getattr(result, column), column) for column in COLUMNS)
+        writer.writerow(_cells(result))
         rows += 1
     return rows
 
 
-def cell(value: str | float | None, column: str) -> str:
-    """A value as it stands in the report: on one line, and with a leading apostrophe where it would be a formula."""
-    if value is None:
-        return ""
-    if column.endswith("_at"):
-        return datetime.fromtimestamp(float(value), UTC).isoformat(timespec="seconds")
-    text = _CONTROL.sub(" ", str(value)).strip()
+def _cells(result: Result) -> tuple[object, ...]:
+    """A result as it stands in the report. What the program itself made needs no looking at."""
+    return (
+        result.line,
+        _text(result.email),
+        _text(result.provider),
+        result.status,
+        result.attempts,
+        result.code,
+        result.enhanced_code,
+        _text(result.reply),
+        _text(result.route),
+        _text(result.message_id),
+        _moment(result.first_attempt_at),
+        _moment(result.last_attempt_at),
+        _text(result.reason),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    """On one line, and with a leading apostrophe where it would be a formula."""
+    if not value or (value.isprintable() and value[0] not in HARMFUL_STARTS and value[-1] != " "):
+        return value
+    text = _CONTROL.sub(" ", value).strip()
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else _iso(int(seconds))
+
+
+@lru_cache(maxsize=64)
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,17 +1,18 @@
 -- name: enrol
 -- A recipient that this listing already names stays as it is: no row changes, and the row is a duplicate.
 INSERT INTO recipients (key, local, domain, provider, state, listing, line, fields)
-VALUES (:key, :local, :domain, :provider, 'pending', :listing, :line, :fields)
+VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)
 ON CONFLICT (key) DO UPDATE
 SET provider = excluded.provider, listing = excluded.listing, line = excluded.line, fields = excluded.fields
 WHERE recipients.listing <> excluded.listing
 
 -- name: other_row
-INSERT INTO other_rows (line, email, status, reason) VALUES (:line, :email, :status, :reason)
+INSERT INTO other_rows (line, email, status, reason) VALUES (?, ?, ?, ?)
 
 -- name: duplicate_row
 INSERT INTO other_rows (line, email, status, reason)
-SELECT :line, :email, 'duplicate', 'the same address as line ' || line FROM recipients WHERE key = :key
+SELECT :line, :email, 'duplicate', 'the same address as line ' || line FROM recipients
+WHERE key = :key AND line <> :line
 
 -- name: failed_again
 -- Nothing was handed over for these: a better template or list may make their message now.

@@ -158,7 +158,7 @@ def test_the_shipped_providers_are_those_of_the_docs() -> None:
 
 def test_the_reports_columns_and_statuses_are_those_of_the_docs() -> None:
     rows = table("sending.md", "The report")
-    assert [name for row in rows for name in names(row[0])] == list(Result.__dataclass_fields__)
+    assert [name for row in rows for name in names(row[0])] == list(Result._fields)
     (status,) = [names(row[1]) for row in rows if row[0] == "`status`"]
     assert sorted(status) == sorted({*State, *RowStatus} - {State.SUBMITTING})
 
