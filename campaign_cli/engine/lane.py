@@ -205,7 +205,7 @@ class Lane:
             count = min(CLAIMED_AT_ONCE, ahead)
             claimed, self._place = self._rooms.ledger.claim(self._provider.name, count, now, self._place)
             if len(claimed) < count:
-                self._rooms.committer.flush()
+                self._rooms.committer.commit()
                 self._due_at = self._rooms.ledger.next_due(self._provider.name, self._place)
             if claimed:
                 self._composing += len(claimed)

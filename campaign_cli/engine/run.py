@@ -152,7 +152,7 @@ class Run:
                         group.create_task(lane.drain())
                 await routes.close_idle()
         finally:
-            committer.flush()
+            committer.close()
             budgets.flush()
             composers.close()
             if deadline:

@@ -6,6 +6,7 @@ table in `model.lifecycle`, enforced a second time. Changes that are committed t
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated
+from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated, unsynced
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
@@ -30,7 +31,6 @@ from campaign_cli.policy.providers import Providers
 
 ENROLLED_AT_ONCE = 1000
 """Rows that are put into the ledger together, inside the one transaction that enrols the list."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Place:
 class Ledger:
     """One campaign's `ledger.db`, open. All methods raise StateError."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, log: int = -1) -> None:
         self.path = path
         self._connection = connection
         self._sql = statements("ledger")
@@ -67,6 +67,7 @@ class Ledger:
         if row is None:
             raise StateError(f"{path} has no campaign in it: it was not finished being made; delete it")
         self.name, self._secret, self.listing, self.list, self.template = row
+        self._log = log
 
     @classmethod
     def open(cls, path: Path, *, name: str, shared: SharedState, now: float) -> Ledger:
@@ -79,7 +80,8 @@ class Ledger:
                     "INSERT INTO campaign VALUES (1, ?, ?, ?, 0, '', '') ON CONFLICT DO NOTHING",
                     (name, secrets.token_bytes(16), now),
                 )
-        return cls(path, connection)
+            log = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
+        return cls(path, connection, log)
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
@@ -97,6 +99,8 @@ class Ledger:
     def close(self) -> None:
         """Give the file back."""
         with translated(self.path):
+            if self._log >= 0:
+                os.close(self._log)
             self._connection.close()
 
     # ---- enrolment ----
@@ -187,16 +191,28 @@ class Ledger:
         return claimed, Place(*last) if last else after
 
     def commit(self, changes: Iterable[Change]) -> None:
-        """Make the changes (`ledger.changes`), durable together or not at all; those of one recipient in their order.
+        """Make the changes (`ledger.changes`), all or none; those of one recipient in their order.
 
-        Raises StateError when one is not in the state that its change starts from.
+        They are on disk after the next `sync`. Raises StateError when a recipient is not in the state that its change
+        starts from.
         """
-        with translated(self.path), transaction(self._connection):
+        with translated(self.path), unsynced(self._connection), transaction(self._connection):
             for statement, rows in in_turns(changes):
                 before = self._connection.total_changes()
                 self._connection.executemany(self._sql[statement], rows)
                 if self._connection.total_changes() - before != len(rows):
                     raise StateError(f"{self.path}: a recipient is not in the state it was left in; stopping")
+
+    def sync(self) -> None:
+        """Return when every commit made before is on disk. May be called from another thread.
+
+        In WAL mode a commit is durable when its frames in the log are (sqlite.org/wal.html): with synchronous=FULL
+        SQLite syncs the log itself in every commit, and everything else waits for it.
+        """
+        try:
+            os.fdatasync(self._log)
+        except OSError as error:
+            raise StateError(f"{self.path}: the disk does not take what is written: {error.strerror}") from error
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -10,10 +11,14 @@ FULL = StateError("the disk is full")
 
 
 class FakeLedger:
-    """What was committed, one list a commit; fails from the commit on that `full_at` numbers."""
+    """What was committed, one list a commit, and when it was synced; fails from the commit number `full_at` on."""
 
     def __init__(self, events: list[object], full_at: int = 99) -> None:
         self.tried = 0
+        self.disk = threading.Event()
+        """A sync waits for it."""
+        self.disk.set()
+        self.lost = False
         self._events = events
         self._full_at = full_at
 
@@ -22,6 +27,12 @@ class FakeLedger:
         if self.tried >= self._full_at:
             raise FULL
         self._events.append([statement for statement, _ in changes])
+
+    def sync(self) -> None:
+        assert self.disk.wait(10)
+        if self.lost:
+            raise FULL
+        self._events.append("synced")
 
 
 def made(full_at: int = 99) -> tuple[Committer, FakeLedger, list[object]]:
@@ -45,7 +56,7 @@ def test_what_comes_at_about_the_same_time_is_one_commit_in_its_order_and_told_a
         committer.submit(("c", (1,)), lambda: (events.append("c durable"), done.set()))
         assert events == []
         await done.wait()
-        assert events == [["a", "b", "c"], "a durable", "c durable"]
+        assert events == [["a", "b", "c"], "synced", "a durable", "c durable"]
 
     run(main())
 
@@ -61,22 +72,42 @@ def test_nothing_is_told_to_be_durable_before_it_is_committed_even_when_it_follo
 
         committer.submit(("a", (1,)), follow)
         await done.wait()
-        assert events == [["a"], "a durable", ["b"], "b durable"]
+        assert events == [["a"], "synced", "a durable", ["b"], "synced", "b durable"]
 
     run(main())
 
 
-def test_what_has_been_gathered_is_committed_at_once_when_asked_and_not_again() -> None:
+def test_what_has_been_gathered_is_committed_at_once_when_asked_and_durable_when_it_is_synced() -> None:
     async def main() -> None:
         committer, ledger, events = made()
-        committer.submit(("a", (1,)), lambda: events.append("a durable"))
-        committer.flush()
-        assert events == [["a"], "a durable"]
-        committer.flush()
-        last = asyncio.Event()
-        committer.submit(("b", (1,)), last.set)
-        await last.wait()
-        assert (events[2:], ledger.tried) == ([["b"]], 2)
+        durable = asyncio.Event()
+        committer.submit(("a", (1,)), durable.set)
+        committer.commit()
+        committer.commit()
+        assert (events, durable.is_set()) == ([["a"]], False)
+        await durable.wait()
+        assert (events, ledger.tried) == ([["a"], "synced"], 1)
+
+    run(main())
+
+
+def test_what_comes_while_the_disk_is_busy_waits_for_the_next_commit_whoever_asked_for_it() -> None:
+    async def main() -> None:
+        committer, ledger, events = made()
+        first, second, third = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        ledger.disk.clear()
+        committer.submit(("a", (1,)), first.set)
+        while not events:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        committer.submit(("b", (1,)), second.set)
+        committer.commit()
+        committer.submit(("c", (1,)), third.set)
+        assert events == [["a"], ["b"]]
+        ledger.disk.set()
+        await third.wait()
+        assert events == [["a"], ["b"], "synced", ["c"], "synced"]
+        assert first.is_set()
+        assert second.is_set()
 
     run(main())
 
@@ -84,17 +115,32 @@ def test_what_has_been_gathered_is_committed_at_once_when_asked_and_not_again() 
 def test_a_commit_that_fails_is_told_once_nothing_in_it_is_durable_and_none_is_tried_again() -> None:
     async def main() -> None:
         committer, ledger, events = made(full_at=2)
-        committer.submit(("a", (1,)), lambda: events.append("a durable"))
-        committer.flush()
+        durable = asyncio.Event()
+        committer.submit(("a", (1,)), durable.set)
+        await durable.wait()
         committer.submit(("b", (1,)), lambda: events.append("b durable"))
-        committer.submit(("c", (2,)), lambda: events.append("c durable"))
-        committer.flush()
-        committer.submit(("d", (1,)), lambda: events.append("d durable"))
-        committer.flush()
-        committer.submit(("e", (1,)))
+        committer.commit()
+        committer.submit(("c", (1,)), lambda: events.append("c durable"))
+        committer.commit()
         # Longer than the committer gathers: nothing comes of it.
         await asyncio.sleep(0.01)
-        assert (events, ledger.tried) == ([["a"], "a durable", FULL], 2)
+        committer.close()
+        assert (events, ledger.tried) == ([["a"], "synced", FULL], 2)
+
+    run(main())
+
+
+def test_a_sync_that_fails_is_told_once_and_nothing_is_durable() -> None:
+    async def main() -> None:
+        committer, ledger, events = made()
+        ledger.lost = True
+        committer.submit(("a", (1,)), lambda: events.append("a durable"))
+        while FULL not in events:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        committer.submit(("b", (1,)), lambda: events.append("b durable"))
+        await asyncio.sleep(0.01)
+        committer.close()
+        assert (events, ledger.tried) == ([["a"], FULL], 1)
 
     run(main())
 
@@ -107,11 +153,22 @@ def test_what_a_failure_leads_to_is_not_committed_either() -> None:
         def failed(error: StateError) -> None:
             events.append(error)
             committer.submit(("given back", (1,)), lambda: events.append("durable"))
-            committer.flush()
+            committer.commit()
 
         committer = Committer(ledger, failed)
         committer.submit(("a", (1,)))
-        committer.flush()
+        committer.commit()
+        committer.close()
         assert (events, ledger.tried) == ([FULL], 1)
+
+    run(main())
+
+
+def test_closing_leaves_nothing_uncommitted_or_unsynced() -> None:
+    async def main() -> None:
+        committer, _, events = made()
+        committer.submit(("a", (1,)), lambda: events.append("a durable"))
+        committer.close()
+        assert events == [["a"], "synced"]
 
     run(main())
