@@ -78,12 +78,12 @@ def test_three_thousand_at_a_thousand_an_hour_take_about_three_hours() -> None:
 PACES = st.builds(
     lambda limit, seconds, burst: f"{limit}/{seconds}s" + (f",max_burst={burst}" if burst else ""),
     st.integers(1, 60),
-    st.integers(1, 90),
+    st.integers(1, 90) | st.sampled_from([600, 3600, 86400]),
     st.integers(0, 60),
 )
 
-STEPS = st.lists(st.tuples(st.floats(0, 40), st.integers(1, 80)), max_size=60)
-"""Seconds that pass, and how many transactions then want to start."""
+STEPS = st.lists(st.tuples(st.floats(0, 0.5) | st.floats(0, 0.02), st.integers(1, 80)), max_size=60)
+"""Which part of the period passes, and how many transactions then want to start."""
 
 
 @given(text=PACES, steps=STEPS)
@@ -92,7 +92,7 @@ def test_no_rolling_window_ever_sees_more_starts_than_promised(text: str, steps:
     promised = pace.windows[0]
     now, charges, starts = 0.0, [], []
     for passed, wanted in steps:
-        now += passed
+        now += passed * promised.period
         granted = min(wanted, allowance(pace, charges, now).free)
         if granted:
             charges.append(Charge(pace.bucket_end(now), granted))
@@ -106,7 +106,7 @@ def test_waiting_as_long_as_told_always_frees_at_least_one(text: str, steps: lis
     pace = parse_pace(text)
     now, charges = 0.0, []
     for passed, wanted in steps:
-        now += passed
+        now += passed * pace.windows[0].period
         allowed = allowance(pace, charges, now)
         if not allowed.free:
             assert allowed.wait > 0
