@@ -1,0 +1,32 @@
+"""The machine that the figures are of."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+from figures import BenchmarkError
+from processes import PYTHON, run
+
+
+def describe() -> dict[str, str]:
+    """Its cores, kernel and Python."""
+    try:
+        cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        cpu = None
+    try:
+        python = run([PYTHON, "-c", "import platform as p; print(p.python_implementation(), p.python_version())"])
+        said = python.out.strip()
+    except BenchmarkError as error:
+        said = str(error)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": str(len(os.sched_getaffinity(0))),
+        "cpu": cpu[1] if cpu else platform.machine(),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": said,
+    }
