@@ -11,6 +11,7 @@ import json
 import signal
 import time
 from collections import Counter
+from hashlib import sha256
 
 AT_RCPT = {
     "bounce": b"550 5.1.1 no such user\r\n",
@@ -19,6 +20,10 @@ AT_RCPT = {
 }
 AT_CONTENT = {"blocked": b"550 5.7.1 looks like spam\r\n", "moody": b"451 4.3.0 not now\r\n"}
 FIRST_TIME_ONLY = {"defer": b"451 4.7.1 greylisted\r\n"}
+
+
+def digest(lines):
+    return sha256(b"".join(lines)).hexdigest()
 
 
 class Server:
@@ -44,7 +49,7 @@ class Server:
             writer.close()
 
     async def dialogue(self, reader, writer):
-        recipient = ""
+        recipient, chunks = "", b""
 
         async def say(octets):
             if self.options.delay:
@@ -60,10 +65,12 @@ class Server:
                 offers = ["scripted.test", "SIZE 10000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
                 if not self.options.no_pipelining:
                     offers.append("PIPELINING")
+                if self.options.chunking:
+                    offers.append("CHUNKING")
                 last = len(offers) - 1
                 await say("".join(f"250{' ' if n == last else '-'}{o}\r\n" for n, o in enumerate(offers)).encode())
             elif verb == b"MAIL":
-                recipient = ""
+                recipient, chunks = "", b""
                 self.note("mail")
                 await say(b"250 2.1.0 ok\r\n")
             elif verb == b"RCPT":
@@ -80,8 +87,25 @@ class Server:
                     await say(b"503 5.5.1 no recipient\r\n")
                     continue
                 await say(b"354 go on\r\n")
-                if await self.content(reader, recipient, say):
+                if await self.content(await self.dotted(reader), recipient, say):
                     return
+            elif verb == b"BDAT" and self.options.chunking:
+                _, size, *last = line.split()
+                # Its octets come whatever is answered (RFC 3030 2).
+                octets = await reader.readexactly(int(size))
+                if not recipient:
+                    await say(b"503 5.5.1 no recipient\r\n")
+                    continue
+                chunks += octets
+                if not last:
+                    await say(b"250 2.0.0 go on\r\n")
+                    continue
+                address, lines, recipient, chunks = recipient, chunks.splitlines(keepends=True), "", b""
+                if await self.content(lines, address, say):
+                    return
+            elif verb == b"RSET":
+                recipient, chunks = "", b""
+                await say(b"250 2.0.0 ok\r\n")
             elif verb == b"QUIT":
                 await say(b"221 2.0.0 bye\r\n")
                 return
@@ -98,20 +122,24 @@ class Server:
             return FIRST_TIME_ONLY[kind]
         return AT_RCPT.get(kind, b"250 2.1.5 ok\r\n")
 
-    async def content(self, reader, address, say):
-        """Read it and answer; True when the connection is to end without an answer."""
+    async def dotted(self, reader):
+        """The lines of a content that a dot ends."""
         lines = []
         while (line := await reader.readline()) != b".\r\n":
             if not line:
                 raise ConnectionResetError
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
+        return lines
+
+    async def content(self, lines, address, say):
+        """Answer it; True when the connection is to end without an answer."""
         kind = address.partition("@")[0].partition("+")[0]
         message_id = next((line[11:].strip().decode() for line in lines if line[:11].lower() == b"message-id:"), "")
         if kind in AT_CONTENT:
-            self.note("content refused", address, message_id=message_id)
+            self.note("content refused", address, message_id=message_id, digest=digest(lines))
             await say(AT_CONTENT[kind])
             return False
-        self.note("taken", address, message_id=message_id, octets=sum(map(len, lines)))
+        self.note("taken", address, message_id=message_id, octets=sum(map(len, lines)), digest=digest(lines))
         if kind == "drop":
             return True
         await say(b"250 2.0.0 taken\r\n")
@@ -124,6 +152,7 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
+    parser.add_argument("--chunking", action="store_true", help="offer CHUNKING, and understand BDAT")
     options = parser.parse_args()
     server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
