@@ -31,7 +31,7 @@ class Sources:
 
     def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
         """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
-        return ImmutableSandboxedEnvironment(
+        environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FunctionLoader(self._load),
             autoescape=escape,
             undefined=jinja2.StrictUndefined,
@@ -39,6 +39,9 @@ class Sources:
             keep_trailing_newline=True,
             auto_reload=False,
         )
+        # Not worked out when the template is compiled, which is in the process that sends and has no bound.
+        environment.intercepted_binops = frozenset({"*", "**", "%"})
+        return environment
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
         if name == self._path.name:

@@ -31,8 +31,15 @@ MOST_MEMORY = 2 * 1024**3
 HEAD = struct.Struct("!I")
 """Before each frame, its length in bytes."""
 
+STARTED = marshal.dumps(None)
+"""What a worker says first: it has what it needs, so that what it may die of now is a message."""
+
 Order = tuple[str, str, str, str, float]
 """One message to make: local part, domain, fields as JSON, Message-ID, date."""
+
+
+class TooLong(BaseException):
+    """A message takes too long. No Exception: those that a template raises are caught on the way."""
 
 
 def framed(body: bytes) -> bytes:
@@ -49,6 +56,7 @@ def main(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
         composer: Composer = pickle.loads(_frame(frames))  # noqa: S301 (from our own process)
+        connection.sendall(framed(STARTED))
         while orders := _frame(frames):
             contents = [_compose(composer, order) for order in marshal.loads(orders)]  # noqa: S302
             connection.sendall(framed(marshal.dumps(contents)))
@@ -62,18 +70,21 @@ def _frame(frames: BinaryIO) -> bytes:
 def _compose(composer: Composer, order: Order) -> bytes | str:
     local, domain, fields, message_id, date = order
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    # A call of the interpreter's own that does not end hears no signal: this one ends the process.
+    signal.setitimer(signal.ITIMER_PROF, 2 * LONGEST)
     try:
         return composer.compose(Address(local, domain), json.loads(fields), message_id=message_id, date=date).content
     except ComposeError as error:
         return str(error)
-    except TimeoutError:
+    except TooLong:
         return f"the template takes more than {LONGEST:.0f} s for this row"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError
+    raise TooLong
 
 
 if __name__ == "__main__":

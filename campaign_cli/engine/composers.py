@@ -13,7 +13,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.worker import HEAD, Order, framed
@@ -26,7 +25,7 @@ AT_ONCE = 2
 """Batches that a worker has: one in work, one to go on with."""
 
 DEATHS_FORGIVEN = 3
-"""How often workers may die in a row without having made anything before the run gives up."""
+"""How often workers may die in a row before they have started, until the run gives up."""
 
 WORKER = "import sys; sys.path[:] = {path!r}; from campaign_cli.content.worker import main; main({descriptor})"
 """What a worker's Python runs: it finds what we find, and nothing in the current folder."""
@@ -97,7 +96,11 @@ class Composers:
         while self._waiting:
             least = min(self._workers, key=lambda worker: len(worker.batches), default=None)
             if (least is None or least.batches) and len(self._workers) < self._most:
-                least = _Worker(self._composer, self._answered, self._died)
+                try:
+                    least = _Worker(self._composer, self._answered, self._died)
+                except OSError as error:
+                    self._failed(StateError(f"no process can be started to compose messages: {error.strerror}"))
+                    return
                 self._workers.append(least)
             if least is None or len(least.batches) >= AT_ONCE:
                 return
@@ -105,7 +108,6 @@ class Composers:
             least.order(batch)
 
     def _answered(self, batch: Batch, contents: list[bytes | str]) -> None:
-        self._deaths = 0
         self._assign()
         for recipient, message_id, content in zip(batch.recipients, batch.message_ids, contents, strict=True):
             if isinstance(content, str):
@@ -118,12 +120,12 @@ class Composers:
         if worker not in self._workers:
             return
         self._workers.remove(worker)
-        self._deaths += 1
+        self._deaths = 0 if worker.started else self._deaths + 1
         if self._deaths > DEATHS_FORGIVEN:
             self._failed(StateError("the process that composes messages ends as soon as it starts; is memory short?"))
             return
         for place, batch in enumerate(reversed(worker.batches)):
-            blamed = place == len(worker.batches) - 1
+            blamed = worker.started and place == len(worker.batches) - 1
             batch.deaths += blamed
             if batch.deaths < 2:
                 self._waiting.appendleft(batch)
@@ -131,7 +133,6 @@ class Composers:
                 for recipient, message_id in zip(reversed(batch.recipients), reversed(batch.message_ids), strict=True):
                     self._waiting.appendleft(Batch([recipient], batch.composed, batch.now, [message_id], 1))
             else:
-                self._deaths = 0
                 batch.composed(batch.recipients[0], "the process that composed its message died of it")
         self._assign()
 
@@ -147,6 +148,8 @@ class _Worker(asyncio.Protocol):
     ) -> None:
         self.batches: deque[Batch] = deque()
         """What it has to do, oldest first."""
+        self.started = False
+        """Whether it has what it needs: what it dies of from then on is a message."""
         self._answered = answered
         self._died = died
         self._received = bytearray()
@@ -162,8 +165,14 @@ class _Worker(asyncio.Protocol):
         ours.setblocking(False)
         self._unsent = [framed(pickle.dumps(composer))]
         self._transport: asyncio.WriteTransport | None = None
-        loop = asyncio.get_running_loop()
-        self._connecting = loop.create_task(loop.create_connection(lambda: self, sock=ours))
+        self._ours = ours
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, sock=self._ours)
+        self._transport = transport
+        for octets in self._unsent:
+            transport.write(octets)
 
     def order(self, batch: Batch) -> None:
         """Have `batch` composed."""
@@ -176,22 +185,19 @@ class _Worker(asyncio.Protocol):
 
     def end(self) -> None:
         """End it now."""
+        self._connecting.cancel()
         self._process.kill()
         self._process.wait()
         if self._transport:
             self._transport.abort()
+        else:
+            self._ours.close()
 
     def _send(self, octets: bytes) -> None:
         if self._transport:
             self._transport.write(octets)
         else:
             self._unsent.append(octets)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio.Protocol."""
-        self._transport = cast(asyncio.WriteTransport, transport)
-        for octets in self._unsent:
-            self._transport.write(octets)
 
     def data_received(self, data: bytes) -> None:
         """Part of asyncio.Protocol."""
@@ -202,7 +208,9 @@ class _Worker(asyncio.Protocol):
                 return
             contents = marshal.loads(memoryview(self._received)[HEAD.size : HEAD.size + length])  # noqa: S302
             del self._received[: HEAD.size + length]
-            self._answered(self.batches.popleft(), contents)
+            if self.started:
+                self._answered(self.batches.popleft(), contents)
+            self.started = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol: it died."""

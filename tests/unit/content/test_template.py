@@ -182,3 +182,9 @@ def test_a_file_with_crlf_and_a_byte_order_mark_is_the_same_template(tmp_path: P
     )
     with pytest.raises(TemplateError, match=r"mail\.txt:6: 'x'"):
         loaded.check([])
+
+
+def test_what_a_template_multiplies_is_worked_out_for_each_message_and_not_when_it_is_read(tmp_path: Path) -> None:
+    loaded = template(tmp_path, HEAD + "{{ 'ab' * 3 }}")
+    assert "ababab" not in loaded._body._template.root_render_func.__code__.co_consts
+    assert loaded.render({}).text == ((0,), ["ababab"])
