@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
-from campaign_cli.engine.budgets import Budgets
-from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.progress import LaneProgress
-from campaign_cli.engine.routes import Routes
+from campaign_cli.engine.rooms import Ready, Rooms
+from campaign_cli.engine.settlement import Settlement
 from campaign_cli.ledger import changes
-from campaign_cli.ledger.committer import Committer
-from campaign_cli.ledger.ledger import Ledger, Place
-from campaign_cli.model.address import Address
+from campaign_cli.ledger.ledger import Place
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.reply import Reply
-from campaign_cli.policy.limits import UNBOUNDED
 from campaign_cli.policy.outcomes import classify
 from campaign_cli.policy.providers import Provider
-from campaign_cli.policy.retry import RetrySchedule, next_attempt
-from campaign_cli.transport.dialogue import Ending, Transaction
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Ending, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -44,59 +36,11 @@ AHEAD_OF_EACH = 48
 KEPT_OPEN = 5.0
 """Seconds of waiting over which a session is kept; Amazon SES closes one after ten."""
 
-LOSSES_FORGIVEN = 1
-"""How often in a run a session may end in a recipient's transaction before that counts as a deferral. RFC 5321 3.8
-counts every time; one that is lost by chance should not cost a wait, one that is lost by its content must."""
-
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds before a lane opens another session after one was lost; doubled with each in a row, up to the second."""
 
 UNTIL_WOKEN = 3600.0
 """Seconds after which a lane looks around though nothing has happened to it."""
-
-
-@dataclass(slots=True)
-class Allotment:
-    """How many more transactions `--limit` lets this run start; None: as many as there are."""
-
-    left: int | None
-
-    @property
-    def most(self) -> int:
-        """How many there are now."""
-        return UNBOUNDED if self.left is None else self.left
-
-    def take(self) -> bool:
-        """Use one, if there is one."""
-        if self.left is not None and self.left > 0:
-            self.left -= 1
-            return True
-        return self.left is None
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What every lane of a run works with."""
-
-    ledger: Ledger
-    committer: Committer
-    budgets: Budgets
-    routes: Routes
-    composers: Composers
-    envelope_sender: Address
-    retry: RetrySchedule
-    patience: float
-    allotment: Allotment
-    halt: Callable[[CampaignError], None]
-    """Stops the run, because of an error that no lane can go on with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A recipient whose message is composed."""
-
-    recipient: Recipient
-    message: Message
 
 
 class Lane:
@@ -121,7 +65,7 @@ class Lane:
         self._closing: set[asyncio.Task[None]] = set()
         self._granted = 0
         self._asking = False
-        self._losses: Counter[int] = Counter()
+        self._settlement = Settlement(rooms, progress)
         self._backoff = 0.0
         self._open_after = 0.0
         self._stopping = False
@@ -353,7 +297,16 @@ class Lane:
     def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
-        self._settle(ready, ending, session, behind=transaction.behind)
+        verdict = classify(ending.answer, ending.phase)
+        self._adapt(verdict, session)
+        settled = self._settlement.settle(
+            ready, ending, verdict, session.route, excused=self._stopping or transaction.behind
+        )
+        if settled.due_at is not None:
+            self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
+        if settled.given_back and not self._stopping:
+            self._ready.appendleft(ready)
+            self._wake.set()
         if self._stopping or not (self._in_flight or self._ready):
             self._wake.set()
 
@@ -370,77 +323,13 @@ class Lane:
             and self._rooms.routes.works(session.route)
         )
 
-    # ---- what the answer means ----
-
-    def _settle(self, ready: Ready, ending: Ending, session: Session, *, behind: bool) -> None:
-        recipient = ready.recipient
-        verdict = classify(ending.answer, ending.phase)
-        self._adapt(verdict, session)
-        if verdict.outcome is Outcome.RETURNED:
-            if behind or self._returned(ready, verdict, ending, session):
-                self._give_back(ready, ending)
-                return
-            verdict = Verdict(Outcome.DEFERRED, verdict.radius)
-        state, due_at = State(verdict.outcome), 0.0
-        if state is State.DELIVERED:
-            self._rooms.routes.delivered(session.route)
-        if state is State.DEFERRED:
-            state, due_at = self._deferred(recipient)
-        reply = ending.answer if isinstance(ending.answer, Reply) else None
-        reason = _reason(state, ending)
-        self._rooms.committer.submit(changes.record(recipient, state, reply=reply, reason=reason, due_at=due_at))
-        self._progress.count(state)
-        if log.isEnabledFor(logging.INFO):
-            log.info("line %d, %s: %s: %s", recipient.line, recipient.address.email, state, reply or reason)
-
-    def _deferred(self, recipient: Recipient) -> tuple[State, float]:
-        """When it is tried again; EXPIRED when its time is over."""
-        now = time.time()
-        at = next_attempt(
-            self._rooms.retry,
-            attempts=recipient.attempts + 1,
-            first_attempt_at=recipient.first_attempt_at or now,
-            now=now,
-            chance=random.random(),  # noqa: S311
-        )
-        if at is None:
-            return State.EXPIRED, 0.0
-        self._due_at = at if self._due_at is None else min(self._due_at, at)
-        return State.DEFERRED, at
-
-    def _returned(self, ready: Ready, verdict: Verdict, ending: Ending, session: Session) -> bool:
-        """Whether the recipient is given back as it was; False when it is time to count it as a deferral."""
-        if self._stopping:
-            return True
-        if verdict.radius is Radius.ROUTE:
-            return self._rooms.routes.refused(session.route, ending.phase, ending.answer)
-        self._losses[ready.recipient.id] += 1
-        return self._losses[ready.recipient.id] <= LOSSES_FORGIVEN
-
-    def _give_back(self, ready: Ready, ending: Ending) -> None:
-        self._rooms.committer.submit(changes.unmark(ready.recipient))
-        self._progress.attempts -= 1
-        if not self._stopping:
-            self._ready.appendleft(ready)
-            self._wake.set()
-        log.info("line %d, %s: given back: %s", ready.recipient.line, ready.recipient.address.email, ending.answer)
-
     def _adapt(self, verdict: Verdict, session: Session) -> None:
         """Sessions that end badly make the lane wait longer before the next; one that delivers ends that."""
         if verdict.outcome is Outcome.DELIVERED:
             self._backoff = 0.0
-        elif verdict.radius in (Radius.SESSION, Radius.PROVIDER) and session.transactions == 1:
+            session.proven = True
+        elif verdict.radius in (Radius.SESSION, Radius.PROVIDER) and not session.proven:
+            # Once for all that were in flight on it.
+            session.proven = True
             self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
             self._open_after = time.monotonic() + self._backoff
-
-
-def _reason(state: State, ending: Ending) -> str | None:
-    """What the report says beside the reply, in words."""
-    silence = None if isinstance(ending.answer, Reply) else ending.answer.reason
-    match state:
-        case State.UNCERTAIN:
-            return f"handed over, but {silence or 'the reply makes no sense'}: it may or may not have arrived"
-        case State.EXPIRED:
-            return "tried again until its time was over"
-        case _:
-            return silence

@@ -14,9 +14,10 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
-from campaign_cli.engine.lane import Allotment, Lane, Rooms
+from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.preparation import Prepared, relay_password
 from campaign_cli.engine.progress import LaneProgress, Progress
+from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.engine.routes import Routes
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Work

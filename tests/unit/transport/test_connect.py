@@ -10,8 +10,8 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.transport.connect import open_session
-from campaign_cli.transport.dialogue import Offers
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Offers
 
 PASSWORD = "open sesame"
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from campaign_cli.model.address import Address
 from campaign_cli.model.envelope import Envelope
 from campaign_cli.model.reply import Phase, Reply, Silence
-from campaign_cli.transport.dialogue import Dialogue, Ending, Endings, Offers, Transaction
+from campaign_cli.transport.dialogue import Dialogue, Endings
+from campaign_cli.transport.transaction import Ending, Offers, Transaction
 
 PLAIN, PIPELINING, CHUNKING = Offers(), Offers(pipelining=True), Offers(pipelining=True, chunking=True)
 WAYS = pytest.mark.parametrize("offers", [PLAIN, PIPELINING, CHUNKING], ids=["plain", "pipelining", "chunking"])

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from campaign_cli.model.address import Address
 from campaign_cli.model.envelope import Envelope
-from campaign_cli.transport.dialogue import Offers, dot_stuffed
+from campaign_cli.transport.transaction import Offers, dot_stuffed
 
 
 @pytest.mark.parametrize(

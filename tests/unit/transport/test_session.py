@@ -15,8 +15,8 @@ from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply
 from campaign_cli.transport import session as module
 from campaign_cli.transport.connect import open_session
-from campaign_cli.transport.dialogue import Ending, Transaction
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Ending, Transaction
 
 CHUNKING, PIPELINING, PLAIN = ("PIPELINING", "CHUNKING"), ("PIPELINING",), ("8BITMIME",)
 WAYS = pytest.mark.parametrize("offers", [CHUNKING, PIPELINING, PLAIN], ids=["chunking", "pipelining", "plain"])

@@ -11,8 +11,8 @@ from campaign_cli.model.address import Address
 from campaign_cli.model.envelope import Envelope
 from campaign_cli.model.reply import Reply
 from campaign_cli.transport import session as module
-from campaign_cli.transport.dialogue import Ending, Offers, Transaction
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Ending, Offers, Transaction
 
 PIPELINING, CHUNKING = Offers(pipelining=True), Offers(pipelining=True, chunking=True)
 LOOPS = pytest.mark.parametrize("loop", [None, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

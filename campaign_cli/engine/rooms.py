@@ -1,0 +1,62 @@
+"""What the lanes of a run share, and what passes between their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from campaign_cli.engine.budgets import Budgets
+from campaign_cli.engine.composers import Composers
+from campaign_cli.engine.routes import Routes
+from campaign_cli.ledger.committer import Committer
+from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.model.address import Address
+from campaign_cli.model.envelope import Message
+from campaign_cli.model.errors import CampaignError
+from campaign_cli.model.recipient import Recipient
+from campaign_cli.policy.limits import UNBOUNDED
+from campaign_cli.policy.retry import RetrySchedule
+
+
+@dataclass(slots=True)
+class Allotment:
+    """How many more transactions `--limit` lets this run start; None: as many as there are."""
+
+    left: int | None
+
+    @property
+    def most(self) -> int:
+        """How many there are now."""
+        return UNBOUNDED if self.left is None else self.left
+
+    def take(self) -> bool:
+        """Use one, if there is one."""
+        if self.left is not None and self.left > 0:
+            self.left -= 1
+            return True
+        return self.left is None
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What every lane of a run works with."""
+
+    ledger: Ledger
+    committer: Committer
+    budgets: Budgets
+    routes: Routes
+    composers: Composers
+    envelope_sender: Address
+    retry: RetrySchedule
+    patience: float
+    allotment: Allotment
+    halt: Callable[[CampaignError], None]
+    """Stops the run, because of an error that no lane can go on with."""
+
+
+class Ready(NamedTuple):
+    """A recipient whose message is composed."""
+
+    recipient: Recipient
+    message: Message
