@@ -7,19 +7,19 @@ import unicodedata
 
 from campaign_cli.model.address import Address, Mailbox
 
+SPECIAL_ENDINGS = ("invalid", "localhost", "local", "arpa", "onion", "alt", "test")
+"""Last labels that are not names of the public DNS (RFC 6761); the judge says which of them are refused."""
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN = re.compile(
     r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
-    rf"((?:(?!..--){_LABEL}\.)+(?!..--)[a-z][a-z0-9-]{{0,61}}[a-z])",
+    rf"((?:(?!..--){_LABEL}\.)+(?!..--|(?:{'|'.join(SPECIAL_ENDINGS)})\Z)[a-z][a-z0-9-]{{0,61}}[a-z])",
     re.ASCII | re.IGNORECASE,
 )
 """Dot-atom @ host name (RFC 5321 4.1.2), every label a usual one: what is left is for the judge."""
 
 LONGEST_LOCAL, LONGEST_ADDRESS = 64, 254
 """Octets (RFC 5321 4.5.3.1)."""
-
-SPECIAL_ENDINGS = ("invalid", "localhost", "local", "arpa", "onion", "alt", "test")
-"""Last labels that are not names of the public DNS (RFC 6761); the judge says which of them are refused."""
 
 _NAMED = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^<>\"]*?))\s*<([^<>]+)>\s*")
 
@@ -29,9 +29,7 @@ def parse_address(text: str) -> Address:
     trimmed = text.strip()
     found = _PLAIN.fullmatch(trimmed)
     if found and len(trimmed) <= LONGEST_ADDRESS and len(found[1]) <= LONGEST_LOCAL:
-        domain = found[2].lower()
-        if domain.rpartition(".")[2] not in SPECIAL_ENDINGS:
-            return Address(found[1], domain)
+        return Address(found[1], found[2].lower())
     return _judged(trimmed)
 
 

@@ -93,15 +93,17 @@ class Routes:
 
     async def close(self, session: Session) -> None:
         """End `session`."""
-        await session.close()
-        async with self._changed:
-            self._ended(session)
-            self._changed.notify()
+        try:
+            await session.close()
+        finally:
+            async with self._changed:
+                self._ended(session)
+                self._changed.notify()
 
     async def close_idle(self) -> None:
         """End the sessions that were given back."""
-        while self._idle:
-            await self.close(self._idle.popleft())
+        idle, self._idle = self._idle, deque()
+        await asyncio.gather(*map(self.close, idle))
 
     def _ended(self, session: Session) -> None:
         session.abort()

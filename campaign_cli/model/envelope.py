@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaign_cli.model.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Who sends and who receives. One recipient a transaction."""
 
     sender: Address
@@ -20,8 +19,7 @@ class Envelope:
         return self.sender.needs_smtputf8 or self.recipient.needs_smtputf8
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """RFC 5322 bytes, with CRLF line ends and not yet dot-stuffed; their Message-ID; their Date, in UTC seconds."""
 
     message_id: str

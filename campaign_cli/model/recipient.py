@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaign_cli.model.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One recipient in a lane's hand.
 
     `fields` is the contact's columns and cells as JSON. `attempts` counts the transactions that ended in a reply

@@ -13,9 +13,9 @@ import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.transport.dialogue import Offers
 from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Offers
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for each step. RFC 5321 4.5.3.2 allows a greeting five minutes, but a relay of one's own that takes more

@@ -11,7 +11,8 @@ import asyncio
 from typing import Protocol
 
 from campaign_cli.model.reply import Phase, Silence
-from campaign_cli.transport.dialogue import Dialogue, Ending, Endings, Offers, Transaction
+from campaign_cli.transport.dialogue import Dialogue, Endings
+from campaign_cli.transport.transaction import Ending, Offers, Transaction
 
 TIMEOUTS = {Phase.MAIL: 300.0, Phase.RCPT: 300.0, Phase.DATA: 120.0, Phase.DOT: 600.0, Phase.RSET: 300.0}
 """Seconds to wait for each reply (RFC 5321 4.5.3.2). Ten minutes after the dot: giving up early makes duplicates."""
@@ -46,6 +47,8 @@ class Session(asyncio.Protocol):
         self.transactions = 0
         """How many it has carried."""
         self.client: Client | None = None
+        self.proven = False
+        """Kept by its client: it has delivered, or it has been counted as one that did not."""
         self._transport = transport
         self._dialogue = Dialogue(offers)
         self._watch: asyncio.TimerHandle | None = None

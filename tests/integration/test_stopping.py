@@ -107,3 +107,14 @@ def test_a_second_start_of_a_running_campaign_says_who_holds_it(campaign, start_
     assert second.code == 75
     assert f"process {first.pid}" in second.err
     assert f"process {first.pid}" in status.out
+
+
+def test_a_relay_that_drops_every_session_is_tried_more_and_more_slowly(campaign, start_server) -> None:
+    server = start_server()
+    prepare(campaign, server, connections="4")
+    campaign.write_list([["email", "name", "number"], *([f"drop+p{n}@example.org", "P", "1"] for n in range(ROWS))])
+    assert campaign("send", "list.csv", "--max-runtime", "3s").code == 75
+    found = states(campaign)
+    # A second, then two more: three rounds of four sessions.
+    assert 0 < found["uncertain"] <= 12
+    assert found["pending"] == ROWS - found["uncertain"]

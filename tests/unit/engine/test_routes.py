@@ -12,8 +12,8 @@ from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.transport.connect import Refusal
-from campaign_cli.transport.dialogue import Offers
 from campaign_cli.transport.session import Session
+from campaign_cli.transport.transaction import Offers
 
 MAIN, BACKUP = Relay("main", 25, Tls.OFF), Relay("backup", 25, Tls.OFF)
 DOWN = Refusal(Phase.CONNECT, Silence("Connection refused"), lasting=False)
@@ -75,7 +75,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(module, "open_session", world.open_session)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: world.now))
     monkeypatch.setattr(
-        module, "asyncio", SimpleNamespace(Lock=asyncio.Lock, Condition=asyncio.Condition, sleep=world.sleep)
+        module,
+        "asyncio",
+        SimpleNamespace(Lock=asyncio.Lock, Condition=asyncio.Condition, gather=asyncio.gather, sleep=world.sleep),
     )
     return world
 

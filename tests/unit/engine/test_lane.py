@@ -1,0 +1,217 @@
+import asyncio
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from campaign_cli.engine.lane import Lane
+from campaign_cli.engine.rooms import Allotment
+from campaign_cli.model.errors import NoRouteError
+from campaign_cli.model.reply import Phase, Reply, Silence
+from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.transport.dialogue import Ending
+
+LOST = Ending(Phase.RCPT, Silence("the server closed the connection"))
+NOT_YOU = Ending(Phase.MAIL, Reply(550, "5.7.1", "not you"))
+LATER = Ending(Phase.RCPT, Reply(451, "4.7.1", "later"))
+DELIVERED = ("delivered", 1, "one:25")
+UNTOUCHED = ("pending", 0, None)
+
+
+def names(count: int) -> list[str]:
+    return [f"p{number}" for number in range(count)]
+
+
+def charged(world: Any, lane: Any) -> int:
+    charges: list[Any] = world.shared.charges("x.example", lane._provider.pace)
+    return sum(charge.count for charge in charges)
+
+
+def test_everybody_is_delivered_in_list_order_on_one_session_that_is_then_given_back(world: Any) -> None:
+    world.run(world.lane(*names(200)))
+
+    assert [name for name, _ in world.started] == names(200)
+    assert world.report == dict.fromkeys(names(200), DELIVERED)
+    assert [(session.transactions, session.closed, session.client) for session in world.sessions] == [
+        (200, False, None)
+    ]
+    assert (world.progress.delivered, world.progress.attempts, world.progress.finished) == (200, 200, True)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+def test_a_limited_lane_starts_what_is_granted_and_waits_with_the_rest(world: Any, at_once: int) -> None:
+    world.at_once = at_once
+    lane = world.lane(*names(30), rate="7/h, max_burst=7", connections=3)
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.progress.waiting_for == "its budget" and world.progress.delivered == 7)
+        assert charged(world, lane) == 7
+        lane.stop()
+
+    world.run(lane, meanwhile)
+    assert (len(world.started), Counter(status for status, *_ in world.report.values())) == (
+        7,
+        {"delivered": 7, "pending": 23},
+    )
+
+
+@pytest.mark.parametrize("rate", ["none", "1000/h"])
+def test_the_allotment_is_never_exceeded_whoever_takes_of_it(world: Any, rate: str) -> None:
+    world.at_once = 8
+    world.allotment = Allotment(5)
+    world.script = {"p1": [LATER], "p2": [LOST]}
+    world.run(world.lane(*names(30), rate=rate, connections=3))
+
+    assert (len(world.started), world.allotment.left) == (5, 0)
+    assert sum(status == "pending" for status, *_ in world.report.values()) >= 25
+
+
+def test_a_full_session_is_closed_and_another_opened(world: Any) -> None:
+    world.run(world.lane(*names(5), most=2))
+
+    assert [(session.transactions, session.closed) for session in world.sessions] == [(2, True), (2, True), (1, False)]
+    assert world.report == dict.fromkeys(names(5), DELIVERED)
+
+
+def test_no_more_sessions_are_open_than_the_provider_is_given(world: Any) -> None:
+    world.run(world.lane(*names(40), connections=3))
+
+    assert len(world.sessions) == 3
+    assert world.report == dict.fromkeys(names(40), DELIVERED)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+def test_a_route_that_is_given_up_is_left_at_once_and_its_recipients_go_the_next(world: Any, at_once: int) -> None:
+    world.at_once = at_once
+    world.script = {"p0": [NOT_YOU]}
+    world.run(world.lane(*names(20)))
+
+    behind = at_once - 1
+    assert [session.route for session in world.sessions] == ["one:25", "two:25"]
+    assert (world.sessions[0].transactions, world.sessions[0].closed) == (1 + behind, True)
+    assert world.report == {
+        name: ("delivered", 1, "one:25" if 1 <= place <= behind else "two:25") for place, name in enumerate(names(20))
+    }
+    assert (world.progress.attempts, world.starts["p0"]) == (20, 2)
+
+
+def test_when_every_route_is_given_up_the_run_is_halted_and_nobody_is_charged_an_attempt(world: Any) -> None:
+    world.script = {name: [NOT_YOU] * 2 for name in names(20)}
+    world.run(world.lane(*names(20)))
+
+    assert [type(error) for error in world.halted] == [NoRouteError]
+    assert {(status, attempts) for status, attempts, _ in world.report.values()} == {("pending", 0)}
+    assert (world.progress.attempts, len(world.started)) == (0, 2)
+
+
+def test_the_first_loss_of_a_recipient_is_forgiven_and_the_second_counts_as_a_deferral(world: Any) -> None:
+    world.script = {"p0": [LOST], "p3": [LOST, LOST]}
+    world.at_once = 1
+    world.run(world.lane(*names(6)))
+
+    assert world.report == dict.fromkeys(names(6), DELIVERED) | {"p3": ("deferred", 1, "one:25")}
+    assert world.starts == Counter(names(6)) + Counter(["p0", "p3"])
+    assert [result.reason for result in world.ledger.results() if result.status == "deferred"] == [LOST.answer.reason]
+
+
+def test_who_was_only_behind_a_lost_one_is_charged_nothing_however_often(world: Any) -> None:
+    world.at_once = 4
+    # p1 is behind each of these three losses; what is given back goes again in the other order.
+    world.script = {"p0": [LOST, LOST], "p2": [LOST]}
+    world.run(world.lane(*names(8)))
+
+    assert world.report == dict.fromkeys(names(8), DELIVERED) | {"p0": ("deferred", 1, "one:25")}
+    assert (world.starts["p1"], world.progress.attempts) == (4, 8)
+
+
+def test_stopped_it_gives_back_what_is_not_handed_over_and_starts_nothing_more(world: Any) -> None:
+    world.at_once, world.silent = 8, True
+    lane = world.lane(*names(100), connections=2)
+
+    async def meanwhile() -> None:
+        await world.until(lambda: len(world.started) == 16)
+        lane.stop()
+
+    world.run(lane, meanwhile)
+    assert {(status, attempts) for status, attempts, _ in world.report.values()} == {("pending", 0)}
+    assert (len(world.started), world.progress.attempts, lane.awaiting) == (16, 0, 0)
+    assert all(session.closed for session in world.sessions)
+
+
+def test_stopped_it_counts_no_loss_against_a_recipient_that_was_lost_before(world: Any) -> None:
+    world.script = {"p0": [LOST]}
+    lane = world.lane("p0")
+
+    def quiet(_: object) -> None:
+        world.silent = len(world.sessions) > 1
+
+    world.soon_after_opening = quiet
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.starts["p0"] == 2)
+        lane.stop()
+
+    world.run(lane, meanwhile)
+    assert world.report == {"p0": ("pending", 0, "one:25")}
+
+
+def test_a_deferred_recipient_is_tried_again_when_it_is_due_and_not_before(world: Any) -> None:
+    world.retry = RetrySchedule(base=0.2, factor=1.0, jitter=0.0)
+    world.script = {"p1": [LATER, LATER]}
+    world.run(world.lane(*names(4)))
+
+    tries = [at for name, at in world.started if name == "p1"]
+    assert world.report == dict.fromkeys(names(4), DELIVERED) | {"p1": ("delivered", 3, "one:25")}
+    assert min(later - earlier for earlier, later in pairwise(tries)) >= 0.2
+
+
+def test_one_that_comes_due_after_the_runs_patience_is_left_to_the_next(world: Any) -> None:
+    world.retry = RetrySchedule(base=6.0, jitter=0.0)
+    world.script = {"p1": [LATER]}
+    world.run(world.lane(*names(3)))
+
+    assert world.report == dict.fromkeys(names(3), DELIVERED) | {"p1": ("deferred", 1, "one:25")}
+    assert world.starts["p1"] == 1
+
+
+def test_one_whose_time_is_over_is_expired(world: Any) -> None:
+    world.retry = RetrySchedule(base=0.05, factor=1.0, jitter=0.0, lifetime=0.12)
+    world.script = {"p0": [LATER] * 9}
+    world.run(world.lane("p0"))
+
+    ((status, attempts, _),) = world.report.values()
+    assert (status, attempts in (2, 3)) == ("expired", True)
+
+
+def test_messages_are_composed_only_as_far_ahead_as_sessions_can_use_them(world: Any) -> None:
+    world.silent = True
+    lane = world.lane(*names(1000))
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.started)
+        assert len(world.composed) <= 128
+        lane.stop()
+
+    world.run(lane, meanwhile)
+
+
+def test_a_lane_that_has_always_something_to_see_to_does_not_keep_the_others_from_theirs(world: Any) -> None:
+    class Busy(Lane):
+        turns = 0
+
+        def _turn(self) -> float:
+            self.turns += 1
+            self._wake.set()
+            return 1.0 if self.turns < 1000 else 0.0
+
+    lane, ticks = world.lane("p0", kind=Busy), 0
+
+    async def meanwhile() -> None:
+        nonlocal ticks
+        while lane.turns < 1000:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    world.run(lane, meanwhile)
+    assert ticks > 500
