@@ -6,7 +6,7 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, AnyStr, BinaryIO
 
 from campaign_cli.model.errors import ListError
 
@@ -31,12 +31,12 @@ def spooled(source: str, stdin: BinaryIO | None) -> IO[bytes] | None:
         if source == STANDARD_INPUT:
             if stdin is None:
                 raise ListError(f"{name}: there is none to read a list from")
-            return _copy(stdin, suffix="")
+            return _copied(stdin, tempfile.NamedTemporaryFile(prefix=PREFIX), b"")
         mode = Path(source).stat().st_mode
         if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             return None
         with Path(source).open("rb") as pipe:
-            return _copy(pipe, suffix=Path(source).suffix)
+            return _copied(pipe, tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=Path(source).suffix), b"")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -49,19 +49,13 @@ def without_comments(file: IO[str], first: int, suffix: str) -> IO[str] | None:
     if not any(map(str.strip, before)):
         return None
     spool = tempfile.NamedTemporaryFile("w", prefix=PREFIX, suffix=suffix, encoding="utf-8", newline="")  # noqa: SIM115
-    try:
-        spool.write("\n" * len(before))
-        shutil.copyfileobj(file, spool)
-        spool.flush()
-    except BaseException:
-        spool.close()
-        raise
-    return spool
+    return _copied(file, spool, "\n" * len(before))
 
 
-def _copy(file: BinaryIO, *, suffix: str) -> IO[bytes]:
-    spool = tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=suffix)  # noqa: SIM115
+def _copied(file: IO[AnyStr], spool: IO[AnyStr], head: AnyStr) -> IO[AnyStr]:
+    """`spool`, filled with `head` and what is left in `file`; closed when that fails."""
     try:
+        spool.write(head)
         shutil.copyfileobj(file, spool)
         spool.flush()
     except BaseException:

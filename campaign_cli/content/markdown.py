@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import pass_context
@@ -21,7 +21,7 @@ class Markdown:
 
     def __init__(self) -> None:
         self._values: list[str] = []
-        self._pages: dict[str, Skeleton] = {}
+        self._skeleton = lru_cache(maxsize=REMEMBERED)(self._converted)
 
     @property
     def keep(self) -> Any:
@@ -54,9 +54,7 @@ class Markdown:
     def page(self, rendered: str) -> Filled:
         """The HTML page for a body that was rendered with `keep`, and its values, as HTML."""
         values, self._values = self._values, []
-        page = self._pages.get(rendered)
-        if page is None:
-            if len(self._pages) >= REMEMBERED:
-                self._pages.clear()
-            page = self._pages[rendered] = skeleton(PAGE.format(body=self._markdown.render(rendered)))
-        return Filled(page, [str(escape(value)) for value in values])
+        return Filled(self._skeleton(rendered), [str(escape(value)) for value in values])
+
+    def _converted(self, rendered: str) -> Skeleton:
+        return skeleton(PAGE.format(body=self._markdown.render(rendered)))

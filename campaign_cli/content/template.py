@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -65,7 +65,7 @@ class _Line:
 class Template:
     """A template that can be rendered. Made by `load_template`."""
 
-    def __init__(self, path: Path, source: str, *, subject: str | None, list_unsubscribe: str | None) -> None:
+    def __init__(self, path: Path, source: str, subject: str | None, list_unsubscribe: str | None) -> None:
         self.path = path
         self._made_of = (path, source, subject, list_unsubscribe)
         self._kind = _kind(path)
@@ -86,9 +86,9 @@ class Template:
             self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
         self._body = _Renderer(self._sources.compiled(self._environment, path.name))
 
-    def __reduce__(self) -> tuple[Callable[..., Template], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
         """As pickle takes it to a worker process: what it was made of."""
-        return _made, self._made_of
+        return Template, self._made_of
 
     def _subject_line(self, entry: Entry | None, given: str | None) -> _Line:
         if given is not None:
@@ -236,11 +236,7 @@ def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: s
         raise TemplateError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}") from None
-    return Template(path, source, subject=subject, list_unsubscribe=list_unsubscribe)
-
-
-def _made(path: Path, source: str, subject: str | None, list_unsubscribe: str | None) -> Template:
-    return Template(path, source, subject=subject, list_unsubscribe=list_unsubscribe)
+    return Template(path, source, subject, list_unsubscribe)
 
 
 def _kind(path: Path) -> Kind:

@@ -85,9 +85,10 @@ class Composers:
             worker.end()
 
     def _compose_here(self, batch: Batch) -> None:
-        for recipient in batch.recipients:
+        for recipient, message_id in zip(batch.recipients, batch.message_ids, strict=True):
             try:
-                batch.composed(recipient, compose(recipient, self._ledger, self._composer, now=batch.now))
+                message = compose(recipient, self._composer, message_id=message_id, now=batch.now)
+                batch.composed(recipient, message)
             except ComposeError as error:
                 batch.composed(recipient, str(error))
 
@@ -104,8 +105,7 @@ class Composers:
                 self._workers.append(least)
             if least is None or len(least.batches) >= AT_ONCE:
                 return
-            batch = self._waiting.popleft()
-            least.order(batch)
+            least.order(self._waiting.popleft())
 
     def _answered(self, batch: Batch, contents: list[bytes | str]) -> None:
         self._assign()
@@ -219,7 +219,7 @@ class _Worker(asyncio.Protocol):
         self._died(self)
 
 
-def compose(recipient: Recipient, ledger: Ledger, composer: Composer, *, now: float) -> Message:
+def compose(recipient: Recipient, composer: Composer, *, message_id: str, now: float) -> Message:
     """The recipient's message: the same bytes in every attempt, as long as list and template stay the same.
 
     Raises ComposeError.
@@ -227,7 +227,7 @@ def compose(recipient: Recipient, ledger: Ledger, composer: Composer, *, now: fl
     return composer.compose(
         recipient.address,
         json.loads(recipient.fields),
-        message_id=ledger.message_id(recipient, composer.domain),
+        message_id=message_id,
         date=recipient.dated_at or now,
     )
 

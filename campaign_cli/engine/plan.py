@@ -123,8 +123,10 @@ def _samples(ledger: Ledger, prepared: Prepared) -> tuple[Preview | str, ...]:
     """The first messages; for one that cannot be made, why."""
     samples: list[Preview | str] = []
     for recipient in ledger.samples(SAMPLES):
+        message_id = ledger.message_id(recipient, prepared.composer.domain)
         try:
-            samples.append(preview(compose(recipient, ledger, prepared.composer, now=time.time())))
+            message = compose(recipient, prepared.composer, message_id=message_id, now=time.time())
+            samples.append(preview(message))
         except ComposeError as error:
             samples.append(f"line {recipient.line}, {recipient.address.email}: {error}")
     return tuple(samples)

@@ -104,7 +104,7 @@ class Session(asyncio.Protocol):
 
     async def close(self) -> None:
         """QUIT, and the end of the connection, whatever the server answers."""
-        if self.usable and self.unused and not self._gone:
+        if self.usable and self.unused:
             self.client = None
             self._dialogue.stop(Silence("closed"))
             self._farewell = self._loop.create_future()
@@ -115,7 +115,12 @@ class Session(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once; nothing more is told to its client."""
         self.client = None
-        self._leave()
+        self._gone = True
+        self._part()
+        if self._watch:
+            self._watch.cancel()
+            self._watch = None
+        self._transport.abort()
 
     # ---- what the event loop calls ----
 
@@ -156,14 +161,6 @@ class Session(asyncio.Protocol):
     def _part(self) -> None:
         if self._farewell and not self._farewell.done():
             self._farewell.set_result(None)
-
-    def _leave(self) -> None:
-        self._gone = True
-        self._part()
-        if self._watch:
-            self._watch.cancel()
-            self._watch = None
-        self._transport.abort()
 
     # ---- time ----
 

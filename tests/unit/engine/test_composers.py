@@ -66,7 +66,9 @@ class Room:
             await self._changed.wait()
 
     def made_here(self, name: str) -> tuple[str, Message]:
-        return name, compose(recipient(name), LEDGER, self.composer, now=1_700_000_000.0)
+        whom = recipient(name)
+        message_id = LEDGER.message_id(whom, self.composer.domain)
+        return name, compose(whom, self.composer, message_id=message_id, now=1_700_000_000.0)
 
 
 def recipient(name: str) -> Recipient:

@@ -5,42 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaign_cli.model.address import Address
-from campaign_cli.model.envelope import Envelope
-from campaign_cli.model.reply import Reply, Silence
-from campaign_cli.transport.dialogue import Dialogue, Endings
+from campaign_cli.model.reply import Silence
 from campaign_cli.transport.session import Session
-from campaign_cli.transport.transaction import Offers, Transaction
+from campaign_cli.transport.transaction import Offers
+from tests.unit.transport.dialogues import begun, told
 
 PLAIN, PIPELINING, CHUNKING = Offers(), Offers(pipelining=True), Offers(pipelining=True, chunking=True)
 WAYS = pytest.mark.parametrize("offers", [PLAIN, PIPELINING, CHUNKING], ids=["plain", "pipelining", "chunking"])
 OK, GO, BYE, NO, WHAT = b"250 ok\r\n", b"354 go\r\n", b"421 bye\r\n", b"550 no\r\n", b"500 what\r\n"
-
-
-def message(name: str, *, durable: bool = True) -> Transaction:
-    return Transaction(
-        Envelope(Address("ada", "s.example"), Address(name, "x.example")), b"hi " + name.encode(), durable=durable
-    )
-
-
-def begun(offers: Offers, *replies: bytes, of: int, durable: bool = True) -> tuple[Dialogue, list[str]]:
-    dialogue, started = Dialogue(offers), 0
-    endings: Endings = []
-    for reply in [b"", *replies]:
-        endings += dialogue.received(reply)
-        while started < of and dialogue.room > 0:
-            dialogue.start(message(f"n{started}", durable=durable))
-            started += 1
-        dialogue.output()
-    return dialogue, told(endings)
-
-
-def told(endings: Endings) -> list[str]:
-    return [
-        f"{each.envelope.recipient.local} {ending.phase}"
-        f"{f' {ending.answer.code}' if isinstance(ending.answer, Reply) else ''}{' behind' if each.behind else ''}"
-        for each, ending in endings
-    ]
 
 
 # 1

@@ -2,46 +2,16 @@
 
 import pytest
 
-from campaign_cli.model.address import Address
-from campaign_cli.model.envelope import Envelope
-from campaign_cli.model.reply import Phase, Reply, Silence
-from campaign_cli.transport.dialogue import Dialogue, Endings
-from campaign_cli.transport.transaction import Offers, Transaction
+from campaign_cli.model.reply import Phase, Silence
+from campaign_cli.transport.dialogue import Dialogue
+from campaign_cli.transport.transaction import Offers
+from tests.unit.transport.dialogues import begun, message, told
 
 PLAIN, PIPELINING, CHUNKING = Offers(), Offers(pipelining=True), Offers(pipelining=True, chunking=True)
 WAYS = pytest.mark.parametrize("offers", [PLAIN, PIPELINING, CHUNKING], ids=["plain", "pipelining", "chunking"])
 WHY = Silence("the run was stopped")
 OK, GO, BYE, NO = b"250 ok\r\n", b"354 go\r\n", b"421 bye\r\n", b"550 no\r\n"
 TAKEN = OK * 3
-
-
-def message(name: str = "ann", *, durable: bool = True) -> Transaction:
-    return Transaction(
-        Envelope(Address("ada", "s.example"), Address(name, "x.example")), b"hi " + name.encode(), durable=durable
-    )
-
-
-def begun(offers: Offers, *replies: bytes, durable: bool = True, of: int = 1) -> tuple[Dialogue, list[str]]:
-    """A dialogue that starts transactions where there is room, at first and after each of `replies`; how they ended."""
-    dialogue, started = Dialogue(offers), 0
-    endings: Endings = []
-    for reply in [b"", *replies]:
-        endings += dialogue.received(reply)
-        while started < of and dialogue.room > 0:
-            dialogue.start(message(f"n{started}", durable=durable))
-            started += 1
-        dialogue.output()
-    return dialogue, told(endings)
-
-
-def told(endings: Endings) -> list[str]:
-    """Each as `name phase code`, without a code where it is silence; `behind` where it is that."""
-    return [
-        f"{each.envelope.recipient.local} {ending.phase}"
-        f"{f' {ending.answer.code}' if isinstance(ending.answer, Reply) else ''}{' behind' if each.behind else ''}"
-        for each, ending in endings
-    ]
-
 
 POINTS = [
     (PLAIN, [], True, "n0 mail"),
