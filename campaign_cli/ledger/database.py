@@ -103,16 +103,6 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def unsynced(connection: apsw.Connection) -> Iterator[None]:
-    """What is committed inside is on disk when somebody else has synced the log, and not before."""
-    connection.pragma("synchronous", "NORMAL")
-    try:
-        yield
-    finally:
-        connection.pragma("synchronous", "FULL")
-
-
-@contextmanager
 def translated(path: Path) -> Iterator[None]:
     """SQLite's and the system's errors as StateError, with what to do."""
     try:
