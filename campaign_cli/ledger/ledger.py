@@ -189,21 +189,13 @@ class Ledger:
         """
         values = {"provider": provider, "now": now, "listing": self.listing, "count": count}
         with translated(self.path):
-            claimed: list[Recipient] = []
-            suppressed: list[dict[str, int]] = []
-            last: tuple[float, int] | None = None
-            for *columns, due_at, is_suppressed in self._connection.execute(self._sql["claim"], values | after.values):
-                recipient = _recipient(*columns)
-                last = due_at, recipient.line
-                if is_suppressed:
-                    suppressed.append({"id": recipient.id})
-                else:
-                    claimed.append(recipient)
-            if suppressed:
+            rows = self._connection.execute(self._sql["claim"], values | after.values).fetchall()
+            if suppressed := [row[:1] for row in rows if row[-1]]:
                 # Suppressed while the run was under way.
                 with transaction(self._connection):
                     self._connection.executemany(self._sql["suppress_one"], suppressed)
-        return claimed, Place(*last) if last else after
+        claimed = [_recipient(*columns) for *columns, _, is_suppressed in rows if not is_suppressed]
+        return claimed, Place(rows[-1][-2], rows[-1][1]) if rows else after
 
     def commit(self, changes: Iterable[Change]) -> None:
         """Make the changes (`ledger.changes`), all or none; those of one recipient in their order.
