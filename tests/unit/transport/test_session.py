@@ -121,9 +121,7 @@ def during(script: Script, act: Callable[[Session], Awaitable[None]], loop: Any 
 
     async def main() -> None:
         server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-        session = await open_session(
-            Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF, chunking=True), None
-        )
+        session = await open_session(Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF), None)
         assert isinstance(session, Session), session
         script.told.clear()
         try:
