@@ -78,7 +78,7 @@ class Dialogue:
     @property
     def room(self) -> int:
         """How many transactions may be started now."""
-        room = 0 if self.closing else self._at_once - len(self._in_flight)
+        room = 0 if self.closing else max(self._at_once - len(self._in_flight), 0)
         # Until its content is written, nothing of the next can be.
         return room if self._chunking else min(room, 1 - len(self._opening))
 
@@ -238,6 +238,7 @@ class Dialogue:
         """The content was answered."""
         taken, refusal = reply.code // 100 == 2, transaction.refusal
         if taken and refusal:
+            self.out_of_step = True
             self._close(f"the server is out of step: {reply}")
             if refusal.phase is Phase.MAIL:
                 # Its recipient may have been accepted all the same.

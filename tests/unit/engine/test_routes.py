@@ -46,11 +46,13 @@ class World:
         self.tried: list[tuple[float, str]] = []
         self.passwords: set[str | None] = set()
         self.open: Counter[str] = Counter()
+        self.relays: list[Relay] = []
         self.at: dict[float, Callable[[], object]] = {}
 
     async def open_session(self, relay: Relay, password: str | None) -> Session | Refusal:
         self.tried.append((self.now - 1000.0, relay.host))
         self.passwords.add(password)
+        self.relays.append(relay)
         await asyncio.sleep(0)
         return self.state.get(relay.host) or session(relay)
 
@@ -241,3 +243,20 @@ def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(w
 
     assert run(main()) == [True, True, False, True]
     assert len(world.tried) == 3
+
+
+@pytest.mark.parametrize("said", [b"", b"250 unasked\r\n", b"what?\r\n"])
+def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
+    world: World, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    async def main() -> list[bool]:
+        routes = Routes([MAIN], None, max_sessions=1)
+        first = await routes.open()
+        first.data_received(said)
+        await routes.close(first)
+        await routes.open()
+        return [each.chunking for each in world.relays]
+
+    muddled = said == b"what?\r\n"
+    assert run(main()) == [True, not muddled]
+    assert ["got out of step" in record.message for record in caplog.records] == [True] * muddled
