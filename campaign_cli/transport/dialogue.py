@@ -12,7 +12,8 @@ out. Three ways of speaking, by what the server offers:
 Replies answer commands in their order, whatever the segments they come in (RFC 5321 4.1.1, RFC 2920 3.1).
 
 **RSET between chunked transactions in flight**, for what a refused one leaves behind is the server's own affair.
-Postfix (3.7) is done with each at its BDAT LAST. Exim (4.96) keeps one whose recipient it refused: it says 503 to the
+Postfix (3.7) is done with each at its BDAT LAST, but its smtpd dies when MAIL, not RSET, is behind content that
+smtpd_end_of_data_restrictions refused. Exim (4.96) keeps a transaction whose recipient it refused: it says 503 to the
 next MAIL, takes the next recipient into the same envelope, and ends the session at the fourth such 503
 (smtp_max_synprot_errors). A server may do so after a refused BDAT, with the recipient that it had accepted (RFC 5321
 4.1.1.4 empties the envelope after content that was processed; RFC 3030 does not say of a BDAT that was not): two people
