@@ -42,6 +42,8 @@ class Dialogue:
         """Why no further transaction may start; None while one may."""
         self.cut_off = False
         """Whether the server has said 421: it closes, and does nothing of what was asked after that (RFC 5321 3.8)."""
+        self.heard = 0
+        """How many replies have come. Part of one is none."""
         self._chunking = offers.chunking and offers.pipelining
         self._at_once = CHUNKED_AT_ONCE if self._chunking else PIPELINED_AT_ONCE if offers.pipelining else 1
         self._parser = ReplyParser()
@@ -114,6 +116,7 @@ class Dialogue:
         for answer in self._parser.feed(octets):
             if isinstance(answer, Silence):
                 return endings + self.lost(answer)
+            self.heard += 1
             self._answered(answer, endings)
             if self.closing:
                 # What is not handed over now never will be; no answer may be due that would end it.
