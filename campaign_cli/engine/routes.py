@@ -163,7 +163,8 @@ class Routes:
             way.cooling_until = time.monotonic() + CROWDED_WAIT
             log.info("relay %s takes no more than %d sessions now: %s", way.relay.name, way.sessions, way.trouble)
             return
-        if refusal.lasting:
+        if refusal.lasting and not (way.sessions or way.delivered):
+            # One that has let us in before is having a bad moment, whatever it says.
             way.given_up = way.trouble
         cooling = min(FIRST_COOLING * 2**way.failures, LONGEST_COOLING)
         way.failures += 1

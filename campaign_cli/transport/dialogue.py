@@ -62,6 +62,8 @@ class Dialogue:
         """Whether the server has said 421: it closes, and does nothing of what was asked after that (RFC 5321 3.8)."""
         self.out_of_step = False
         """Whether the server has said what cannot stand where it stood."""
+        self.heard = 0
+        """How many replies have come. Part of one is none."""
         self._chunking = offers.chunking and offers.pipelining
         self._at_once = CHUNKED_AT_ONCE if self._chunking else PIPELINED_AT_ONCE if offers.pipelining else 1
         self._bearable = REFUSALS_BORNE
@@ -141,6 +143,7 @@ class Dialogue:
             if isinstance(answer, Silence):
                 self.out_of_step = True
                 return endings + self.lost(answer)
+            self.heard += 1
             self._answered(answer, endings)
             if self.closing:
                 # What is not handed over now never will be; no answer may be due that would end it.

@@ -134,8 +134,12 @@ class Session(asyncio.Protocol):
         if self._farewell:
             self._part()
             return
-        self._heard_at = self._loop.time()
-        self._tell(self._dialogue.received(data))
+        heard = self._dialogue.heard
+        endings = self._dialogue.received(data)
+        if self._dialogue.heard != heard:
+            # Only whole replies count: a server that drips would never be given up.
+            self._heard_at = self._loop.time()
+        self._tell(endings)
 
     def eof_received(self) -> bool:
         """Part of asyncio.Protocol: nothing more can come, so the connection is closed."""

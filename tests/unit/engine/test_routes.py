@@ -202,6 +202,17 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
     assert world.tried == [(0, "backup")]
 
 
+def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
+    async def main() -> list[object]:
+        routes = Routes([MAIN], None, max_sessions=9)
+        first = await routes.open()
+        world.turn("main", NO_LOGIN)
+        world.at[1.0] = lambda: world.turn("main", None)
+        return [routes.works(first.route), (await routes.open()).route, routes.works(first.route)]
+
+    assert run(main()) == [True, "main:25", True]
+
+
 def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
     async def main() -> list[int]:
         routes = Routes([MAIN], None, max_sessions=2)
