@@ -149,7 +149,8 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol."""
         self._gone = True
-        reason = f"the connection was lost ({exc})" if exc else "the server closed the connection"
+        closed = exc is None or isinstance(exc, BrokenPipeError)
+        reason = "the server closed the connection" if closed else f"the connection was lost ({exc})"
         self._tell(self._dialogue.lost(Silence(reason)))
 
     def _tell(self, endings: Endings) -> None:
