@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -24,25 +25,21 @@ OBJECTS_LOOKED_AT = 1000
 
 
 class Record(NamedTuple):
-    """A row by its columns, and the line on which it begins; or what is wrong with it."""
+    """A row: the line on which it begins, a cell for each of its columns, and what is wrong with it, if anything."""
 
     line: int
-    cells: Mapping[str, str]
+    columns: tuple[str, ...]
+    cells: Sequence[str]
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list's columns, and its records as often as asked for.
-
-    `uniform` is whether every record has exactly these columns, in their order; `guessed` its encoding, if that is a
-    guess.
-    """
+    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess."""
 
     columns: tuple[str, ...]
     header_line: int
     records: Callable[[], Iterator[Record]]
-    uniform: bool
     guessed: str = ""
 
 
@@ -51,7 +48,7 @@ def open_table(path: Path, source: str) -> Table:
 
     Raises ListError, with file and line.
     """
-    try:
+    with readable(source):
         with path.open("rb") as file:
             head = file.read(512)
             while head and not head.strip():
@@ -70,6 +67,13 @@ def open_table(path: Path, source: str) -> Table:
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return _json_lines(path, source)
         return _delimited(path, source, None)
+
+
+@contextmanager
+def readable(source: str) -> Iterator[None]:
+    """What goes wrong with the file of the list `source`, as ListError."""
+    try:
+        yield
     except FileNotFoundError:
         raise ListError(f"{source}: there is no such list") from None
     except UnicodeError as error:
@@ -81,13 +85,14 @@ def open_table(path: Path, source: str) -> Table:
 def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
     """A row under its columns; one that has more than they can hold is wrong."""
     if not problem and len(cells) == len(columns) and all(columns):
-        return Record(line, dict(zip(columns, cells, strict=True)))
+        return Record(line, columns, cells)
     # A spreadsheet's rows are all as wide as the widest: what counts is up to where something stands.
     wide, named = _filled(cells), _filled(columns)
     if wide > named and not problem:
         problem = f"it has {wide} cells and the header has {named}"
     padded = cells + [""] * (len(columns) - len(cells))
-    return Record(line, {column: cell for column, cell in zip(columns, padded, strict=False) if column}, problem)
+    named_cells = [cell for column, cell in zip(columns, padded, strict=False) if column]
+    return Record(line, tuple(filter(None, columns)), named_cells, problem)
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -114,7 +119,7 @@ def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
         for line, cells, problem in rows:
             yield _record(line, columns, cells, problem)
 
-    return Table(tuple(filter(None, columns)), line, records, True, encoding if guess else "")
+    return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
 
 
 def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
@@ -172,26 +177,26 @@ def _json_lines(path: Path, source: str) -> Table:
                         # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
                         json.dumps(row, ensure_ascii=False).encode()
                 except (ValueError, RecursionError):
-                    yield Record(line, {}, "it is not JSON")
+                    yield Record(line, (), [], "it is not JSON")
                     continue
                 if isinstance(row, dict):
-                    yield Record(line, cells)
+                    yield Record(line, tuple(cells), [*cells.values()])
                 else:
-                    yield Record(line, {}, 'it is not a JSON object, such as {"email": "ann@example.org"}')
+                    yield Record(line, (), [], 'it is not a JSON object, such as {"email": "ann@example.org"}')
 
     columns: dict[str, None] = {}
     first_line = 1
     for number, record in enumerate(records()):
         if number == OBJECTS_LOOKED_AT:
             break
-        if record.cells and not columns:
+        if record.columns and not columns:
             first_line = record.line
-        columns |= dict.fromkeys(filter(None, record.cells))
+        columns |= dict.fromkeys(record.columns)
     if not columns:
         raise ListError(
             f'{source}:1: this is not JSON lines: write one object a line, such as {{"email": "ann@example.org"}}'
         )
-    return Table(tuple(columns), first_line, records, False, encoding if guess else "")
+    return Table(tuple(columns), first_line, records, encoding if guess else "")
 
 
 # ---- spreadsheets ----
@@ -220,7 +225,7 @@ def _spreadsheet(path: Path, source: str) -> Table:
         for line, cells in body:
             yield _record(line, columns, [_text(cell) for cell in cells], "")
 
-    return Table(tuple(filter(None, columns)), line, records, True)
+    return Table(tuple(filter(None, columns)), line, records)
 
 
 def _text(value: Any) -> str:

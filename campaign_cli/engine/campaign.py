@@ -10,6 +10,7 @@ from pathlib import Path
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.preparation import Prepared
+from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.lock import CampaignLock
@@ -73,7 +74,7 @@ def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, te
 def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
     """Make the prepared list the campaign's."""
     source, template = prepared.contacts.source, str(prepared.template.path)
-    ledger.enrol(prepared.contacts, settings.providers, source=source, template=template)
+    ledger.enrol(batches(prepared.contacts, settings.providers), source=source, template=template)
 
 
 def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:

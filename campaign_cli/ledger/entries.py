@@ -1,0 +1,36 @@
+"""The rows of a list as the ledger takes them in: plain values, which may come from another process as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from campaign_cli.model.contact import BadRow, Row
+from campaign_cli.policy.providers import Providers
+
+BATCH = 1000
+"""Rows that are put into the ledger together, inside the one transaction that enrols the list."""
+
+Entry = tuple[str, str, str, str, int, str]
+"""A contact: key, local part, domain, provider, line, fields as JSON."""
+
+InvalidRow = tuple[int, str, str]
+"""A bad row: line, what stands for an address, what is wrong with it."""
+
+Batch = tuple[list[Entry], list[InvalidRow]]
+
+
+def batches(rows: Iterable[Row], providers: Providers) -> Iterator[Batch]:
+    """`rows` in their order, `BATCH` at a time."""
+    rows = iter(rows)
+    while some := list(islice(rows, BATCH)):
+        entries: list[Entry] = []
+        invalid: list[InvalidRow] = []
+        for row in some:
+            if isinstance(row, BadRow):
+                invalid.append((row.line, row.email, row.reason))
+            else:
+                line, address, fields = row
+                local, domain = address
+                entries.append((address.key, local, domain, providers.provider_of(domain), line, fields))
+        yield entries, invalid
