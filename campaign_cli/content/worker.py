@@ -13,23 +13,18 @@ import pickle
 import resource
 import signal
 import socket
-import struct
-import sys
 from types import FrameType
-from typing import BinaryIO
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.model.address import Address
 from campaign_cli.model.errors import ComposeError
+from campaign_cli.model.frames import framed, next_frame
 
 LONGEST = 10.0
 """Seconds that one message may take: a thousand times what a large one needs."""
 
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space: what the libraries map, and more than any message."""
-
-HEAD = struct.Struct("!I")
-"""Before each frame, its length in bytes."""
 
 STARTED = marshal.dumps(None)
 """What a worker says first: it has what it needs, so that what it may die of now is a message."""
@@ -42,29 +37,16 @@ class TooLong(BaseException):
     """A message takes too long. No Exception: those that a template raises are caught on the way."""
 
 
-def framed(body: bytes) -> bytes:
-    """`body` as it goes through the socket."""
-    return HEAD.pack(len(body)) + body
-
-
 def main(descriptor: int) -> None:
     """Serve the socket `descriptor` until it is closed."""
-    # Ctrl-C goes to the whole group of processes; the one that sends says when this one ends.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
-        composer: Composer = pickle.loads(_frame(frames))  # noqa: S301 (from our own process)
+        composer: Composer = pickle.loads(next_frame(frames))  # noqa: S301 (from our own process)
         connection.sendall(framed(STARTED))
-        while orders := _frame(frames):
+        while orders := next_frame(frames):
             contents = [_compose(composer, order) for order in marshal.loads(orders)]  # noqa: S302
             connection.sendall(framed(marshal.dumps(contents)))
-
-
-def _frame(frames: BinaryIO) -> bytes:
-    head = frames.read(HEAD.size)
-    return frames.read(HEAD.unpack(head)[0]) if len(head) == HEAD.size else b""
 
 
 def _compose(composer: Composer, order: Order) -> bytes | str:
@@ -85,7 +67,3 @@ def _compose(composer: Composer, order: Order) -> bytes | str:
 
 def _too_long(number: int, frame: FrameType | None) -> None:
     raise TooLong
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
