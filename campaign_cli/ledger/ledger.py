@@ -16,7 +16,15 @@ from pathlib import Path
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated, unsynced
+from campaign_cli.ledger.database import (
+    open_database,
+    open_for_reading,
+    roomy,
+    statements,
+    transaction,
+    translated,
+    unsynced,
+)
 from campaign_cli.ledger.entries import Batch, Entry
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
@@ -104,7 +112,7 @@ class Ledger:
         by `withdrawn`.
         """
         listing = self.listing + 1
-        with translated(self.path), transaction(self._connection):
+        with translated(self.path), roomy(self._connection), transaction(self._connection):
             self._connection.execute("DELETE FROM other_rows")
             for entries, invalid in batches:
                 self._enrol_entries(entries, listing)
@@ -230,11 +238,9 @@ class Ledger:
         """One result for each row of the list, in list order; then, if asked, of those it no longer names."""
         with translated(self.path):
             values = {"listing": self.listing}
-            for row in self._connection.execute(self._sql["results"], values):
-                yield Result(*row)
+            yield from map(Result._make, self._connection.execute(self._sql["results"], values))
             if withdrawn:
-                for row in self._connection.execute(self._sql["withdrawn_results"], values):
-                    yield Result(*row)
+                yield from map(Result._make, self._connection.execute(self._sql["withdrawn_results"], values))
 
 
 def _recipient(
