@@ -13,8 +13,8 @@ from campaign_cli.model.address import Address
 EMAIL = "email"
 """The name by which a template always reaches the address."""
 
-FORMS_KEPT = 256
-"""Rows of a CSV file all have the same columns; JSON objects may have other keys each."""
+FORMS_KEPT = 16
+"""Rows of a CSV file all have the same columns; JSON objects may have other keys each, and long ones."""
 
 
 class Form:

@@ -14,7 +14,7 @@ from campaign_cli.audience.columns import address_column, template_names
 from campaign_cli.audience.encoding import encoding_of
 from campaign_cli.audience.fields import EMAIL, Form, form_of
 from campaign_cli.audience.spool import shown_source, spooled, without_comments
-from campaign_cli.audience.tables import open_table, readable
+from campaign_cli.audience.tables import bounded_lines, open_table, readable
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import ListError
@@ -26,11 +26,10 @@ LONGEST_SHOWN = 320
 class ContactList:
     """A list whose header is good. May be iterated as often as one likes; memory does not grow with it.
 
-    It may be pickled: another process that unpickles it opens the same file, as long as it is kept here.
+    It may be pickled, for another process that reads the same file, as long as it is kept here.
     """
 
     def __init__(self, path: Path, source: str, email_column: str | None) -> None:
-        self._opened_with = path, source, email_column
         self.source = shown_source(source)
         """What messages call it: its path, or `standard input`."""
         with readable(self.source):
@@ -44,9 +43,6 @@ class ContactList:
         names = template_names(table.columns)
         self.columns = frozenset(name for its in names.values() for name in its) | {EMAIL}
         """The names a template may use."""
-
-    def __reduce__(self) -> tuple[type[ContactList], tuple[Path, str, str | None]]:
-        return ContactList, self._opened_with
 
     def __iter__(self) -> Iterator[Row]:
         with readable(self.source):
@@ -105,7 +101,8 @@ def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Ad
         except OSError as error:
             raise ListError(f"{name}: cannot be read: {error.strerror}") from None
         with file:
-            entries = ((line, text) for line, text in enumerate(file, 1) if text.strip() and not text.startswith("#"))
+            lines = enumerate(bounded_lines(file, name), 1)
+            entries = ((line, text) for line, text in lines if text.strip() and not text.startswith("#"))
             first, head = next(entries, (0, ""))
             if not head:
                 raise ListError(f"{name}: there is no address in it: write one on each line")

@@ -7,18 +7,22 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
 from campaign_cli.audience.columns import check_header, is_address_column
 from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.audience.sheets import Sheet, as_text
 from campaign_cli.model.errors import ListError
 
 DELIMITERS = (",", ";", "\t", "|")
 
 LONGEST_CELL = 1_000_000
 """Characters in a cell: a longer one is a quote that was never closed."""
+
+LONGEST_ROW = 10_000_000
+"""Characters in a row: a longer one is no row, and would not be read without the memory for it."""
 
 OBJECTS_LOOKED_AT = 1000
 """JSON objects at the head of a list whose keys are its columns."""
@@ -35,7 +39,10 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess."""
+    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess.
+
+    It may be pickled, for another process that reads the same file, as long as it is kept here.
+    """
 
     columns: tuple[str, ...]
     header_line: int
@@ -82,6 +89,20 @@ def readable(source: str) -> Iterator[None]:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
 
 
+def bounded_lines(file: IO[str], source: str) -> Iterator[str]:
+    """The lines of `file`. Raises ListError for one that no list has, before it is in memory."""
+    number = 0
+    while line := file.readline(LONGEST_ROW + 1):
+        number += 1
+        if len(line) > LONGEST_ROW:
+            raise _too_long(source, number)
+        yield line
+
+
+def _too_long(source: str, line: int) -> ListError:
+    return ListError(f"{source}:{line}: this row has more than {LONGEST_ROW:,} characters: this is no list, or damaged")
+
+
 def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
     """A row under its columns; one that has more than they can hold is wrong."""
     if not problem and len(cells) == len(columns) and all(columns):
@@ -105,29 +126,42 @@ def _filled(cells: Sequence[str]) -> int:
 
 def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
     encoding, guess = encoding_of(path)
-    csv.field_size_limit(LONGEST_CELL)
     delimiter = delimiter or _sniffed(path, source, encoding)
     rows = _csv_rows(path, source, encoding, delimiter)
     line, header, problem = next(rows, (1, [], ""))
     if problem:
         raise ListError(f"{source}:{line}: this line cannot be a header: {problem}")
     columns = check_header(f"{source}:{line}", header)
-
-    def records() -> Iterator[Record]:
-        rows = _csv_rows(path, source, encoding, delimiter)
-        next(rows)
-        for line, cells, problem in rows:
-            yield _record(line, columns, cells, problem)
-
+    records = partial(_delimited_records, path, source, encoding, delimiter, columns)
     return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
+
+
+def _delimited_records(
+    path: Path, source: str, encoding: str, delimiter: str, columns: tuple[str, ...]
+) -> Iterator[Record]:
+    rows = _csv_rows(path, source, encoding, delimiter)
+    next(rows)
+    for line, cells, problem in rows:
+        yield _record(line, columns, cells, problem)
 
 
 def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """Each row that is not blank, with the line it begins on and what is wrong with it."""
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        line, length = 1, 0
+
+        def lines() -> Iterator[str]:
+            nonlocal length
+            while text := file.readline(LONGEST_ROW + 1):
+                length += len(text)
+                if length > LONGEST_ROW:
+                    raise _too_long(source, line)
+                yield text
+
+        reader = csv.reader(lines(), delimiter=delimiter, strict=True)
         while True:
-            line = reader.line_num + 1
+            line, length = reader.line_num + 1, 0
             try:
                 cells = next(reader)
             except StopIteration:
@@ -136,7 +170,12 @@ def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterato
                 # What stands after a quote that never closes is part of its cell: no row from here on can be believed.
                 # One that closes at the opening quote of another cell has swallowed the rows between.
                 swallowed = reader.line_num > line
-                if swallowed or "unexpected end" in str(error) or "field larger" in str(error):
+                if "field larger" in str(error) and not swallowed:
+                    raise ListError(
+                        f"{source}:{line}: a cell has more than {LONGEST_CELL:,} characters: "
+                        "if a quote opens in this row, close it"
+                    ) from None
+                if swallowed or "unexpected end" in str(error):
                     raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
                 yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
                 continue
@@ -163,27 +202,7 @@ def _sniffed(path: Path, source: str, encoding: str) -> str:
 
 def _json_lines(path: Path, source: str) -> Table:
     encoding, guess = encoding_of(path)
-
-    def records() -> Iterator[Record]:
-        with path.open(encoding=encoding, newline="\n") as file:
-            for line, text in enumerate(file, 1):
-                if not text.strip():
-                    continue
-                try:
-                    row = json.loads(text)
-                    named = row if isinstance(row, dict) else {}
-                    cells = {key.strip(): _text(value) for key, value in named.items() if key.strip()}
-                    if "\\u" in text:
-                        # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
-                        json.dumps(row, ensure_ascii=False).encode()
-                except (ValueError, RecursionError):
-                    yield Record(line, (), [], "it is not JSON")
-                    continue
-                if isinstance(row, dict):
-                    yield Record(line, tuple(cells), [*cells.values()])
-                else:
-                    yield Record(line, (), [], 'it is not a JSON object, such as {"email": "ann@example.org"}')
-
+    records = partial(_json_records, path, source, encoding)
     columns: dict[str, None] = {}
     first_line = 1
     for number, record in enumerate(records()):
@@ -199,51 +218,39 @@ def _json_lines(path: Path, source: str) -> Table:
     return Table(tuple(columns), first_line, records, encoding if guess else "")
 
 
+def _json_records(path: Path, source: str, encoding: str) -> Iterator[Record]:
+    with path.open(encoding=encoding, newline="\n") as file:
+        for line, text in enumerate(bounded_lines(file, source), 1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text)
+                named = row if isinstance(row, dict) else {}
+                cells = {key.strip(): as_text(value) for key, value in named.items() if key.strip()}
+                if "\\u" in text:
+                    # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
+                    json.dumps(row, ensure_ascii=False).encode()
+            except (ValueError, RecursionError):
+                yield Record(line, (), [], "it is not JSON")
+                continue
+            if isinstance(row, dict):
+                yield Record(line, tuple(cells), [*cells.values()])
+            else:
+                yield Record(line, (), [], 'it is not a JSON object, such as {"email": "ann@example.org"}')
+
+
 # ---- spreadsheets ----
 
 
 def _spreadsheet(path: Path, source: str) -> Table:
-    """The first sheet. The library reads a sheet whole: a list of millions is better kept as CSV."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    def rows() -> Iterator[tuple[int, list[Any]]]:
-        try:
-            with CalamineWorkbook.from_path(str(path)) as workbook:
-                sheet = workbook.get_sheet_by_index(0)
-                for line, cells in enumerate(sheet.iter_rows(), 1):
-                    if any(_text(cell).strip() for cell in cells):
-                        yield line, cells
-        except (CalamineError, ValueError) as error:
-            raise ListError(f"{source}: cannot be read as a spreadsheet: {error}") from None
-
-    line, header = next(rows(), (1, []))
-    columns = check_header(f"{source}:{line}", [_text(cell) for cell in header])
-
-    def records() -> Iterator[Record]:
-        body = rows()
-        next(body)
-        for line, cells in body:
-            yield _record(line, columns, [_text(cell) for cell in cells], "")
-
-    return Table(tuple(filter(None, columns)), line, records)
+    sheet = Sheet(str(path), source)
+    line, header = next(sheet.rows(), (1, []))
+    columns = check_header(f"{source}:{line}", header)
+    return Table(tuple(filter(None, columns)), line, partial(_sheet_records, sheet, columns))
 
 
-def _text(value: Any) -> str:
-    """A JSON or spreadsheet value as a template puts it out: whole numbers without a point, dates as ISO 8601."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case int() | float():
-            return str(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
-        case _:
-            return str(value)
+def _sheet_records(sheet: Sheet, columns: tuple[str, ...]) -> Iterator[Record]:
+    body = sheet.rows()
+    next(body)
+    for line, cells in body:
+        yield _record(line, columns, cells, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -28,7 +28,8 @@ class Composer:
     def __init__(self, template: Template, sender: Mailbox, *, reply_to: Mailbox | None = None) -> None:
         self._template = template
         self._from = mailbox_field("From", sender)
-        self._reply_to = mailbox_field("Reply-To", reply_to) if reply_to else None
+        self._reply_to = [mailbox_field("Reply-To", reply_to)] if reply_to else []
+        self._names = ("From", "To", "Subject", "Date", "Message-ID", *(["Reply-To"] if reply_to else []))
         self.domain = sender.address.domain
         """What the campaign's Message-IDs end in."""
 
@@ -38,37 +39,41 @@ class Composer:
         The same arguments give the same bytes. Lines end in CRLF and have at most 998 octets. Raises ComposeError.
         """
         rendered = self._template.render(fields)
-        header = {
-            "From": self._from,
-            "To": mailbox_field("To", Mailbox(display_name(fields), address)),
-            "Subject": text_field("Subject", rendered.subject),
-            "Date": _date_field(int(date)),
-            "Message-ID": text_field("Message-ID", message_id),
-        }
-        if self._reply_to:
-            header["Reply-To"] = self._reply_to
-        header |= {name: text_field(name, value) for name, value in rendered.headers}
-        header["MIME-Version"] = b"MIME-Version: 1.0\r\n"
+        header = [
+            self._from,
+            mailbox_field("To", Mailbox(display_name(fields), address)),
+            text_field("Subject", rendered.subject),
+            _date_field(int(date)),
+            text_field("Message-ID", message_id),
+            *self._reply_to,
+            *[text_field(name, value) for name, value in rendered.headers],
+            b"MIME-Version: 1.0\r\n",
+        ]
         text = _part("plain", rendered.text)
         if rendered.html is None:
             part_header, body = text
-            names = (*header, "Content-Type", "Content-Transfer-Encoding")
+            part_names: tuple[str, ...] = ("Content-Type", "Content-Transfer-Encoding")
         else:
             part_header, body = _alternatives(message_id, text, _part("html", rendered.html))
-            names = (*header, "Content-Type")
-        block = b"".join(header.values()) + part_header
-        check_block(block, names)
+            part_names = ("Content-Type",)
+        block = b"".join(header) + part_header
+        check_block(block, (*self._names, *[name for name, _ in rendered.headers], "MIME-Version", *part_names))
         return Message(message_id, block + b"\r\n" + body, date)
 
 
 def display_name(fields: Mapping[str, str]) -> str:
     """The contact's name, by the columns that usually hold it; "" when there is none."""
-    for key in NAME_FIELDS:
-        if name := fields.get(key, "").strip():
-            return name
-    first = next((fields[key] for key in FIRST_NAME_FIELDS if fields.get(key)), "")
-    last = next((fields[key] for key in LAST_NAME_FIELDS if fields.get(key)), "")
-    return f"{first.strip()} {last.strip()}".strip()
+    if name := _first(fields, NAME_FIELDS):
+        return name
+    return f"{_first(fields, FIRST_NAME_FIELDS)} {_first(fields, LAST_NAME_FIELDS)}".strip()
+
+
+def _first(fields: Mapping[str, str], keys: Sequence[str]) -> str:
+    """What stands in the first of the columns `keys` that is there and not empty."""
+    for key in keys:
+        if key in fields and (text := fields[key].strip()):
+            return text
+    return ""
 
 
 @lru_cache(maxsize=8)
@@ -87,8 +92,9 @@ def _alternatives(message_id: str, *parts: tuple[bytes, bytes]) -> tuple[bytes, 
     """multipart/alternative, the best last (RFC 2046 5.1.4)."""
     # Made from the Message-ID, which the ledger draws with a secret: no field can have it in its text.
     boundary = b"=_" + blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
-    sections = b"".join(b"--" + boundary + b"\r\n" + header + b"\r\n" + body + b"\r\n" for header, body in parts)
+    line = b"--" + boundary + b"\r\n"
+    sections = [b"%b%b\r\n%b\r\n" % (line, header, body) for header, body in parts]
     return (
         b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n',
-        sections + b"--" + boundary + b"--\r\n",
+        b"".join([*sections, b"--", boundary, b"--\r\n"]),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import jinja2
 
@@ -41,8 +42,7 @@ MADE_HERE = re.compile(
 _HEADER_NAME = re.compile(r"[A-Z][A-Za-z0-9-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """One contact's message before it is composed. `html` is None for a plain-text template."""
 
     subject: str
@@ -146,7 +146,7 @@ class Template:
         subject = self._rendered(self._subject, fields)
         if not subject.strip():
             raise ComposeError(f"{self._subject.place}: the subject is empty for this row")
-        headers = tuple((line.name, text) for line in self._headers if (text := self._rendered(line, fields)))
+        headers = tuple([(line.name, text) for line in self._headers if (text := self._rendered(line, fields))])
         try:
             pieces = self._body.pieces(fields)
         except Exception as error:

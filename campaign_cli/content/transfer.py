@@ -52,15 +52,11 @@ def encoded(bones: Skeleton, values: Sequence[str]) -> tuple[str, bytes]:
             if sum(map(len, placed)) <= frame.spare:
                 return "7bit", frame.bare % tuple(placed)
         if frame.quoted is not None:
-            quoted = [_quoted_value(value) for value in values]
-            if max(map(len, quoted), default=0) <= SHORT:
+            # All at once, a line for each: a line that got too long was broken, and then there are more.
+            quoted = binascii.b2a_qp("\n".join(values).encode(), istext=True).split(b"\n") if values else []
+            if len(quoted) == len(values) and max(map(len, quoted), default=0) <= SHORT:
                 return "quoted-printable", frame.quoted % tuple([quoted[place] for place in frame.places])
     return _whole("".join(filled(bones, values)))
-
-
-def _quoted_value(value: str) -> bytes:
-    octets = value.encode()
-    return octets if octets.isalnum() else binascii.b2a_qp(octets, istext=True)
 
 
 def _whole(text: str) -> tuple[str, bytes]:

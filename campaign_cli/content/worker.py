@@ -3,30 +3,37 @@
 It is given a Composer, then batches of orders; it answers each batch with the messages, or with what is wrong. It ends
 when nobody is at the other end of its socket any more. A template is a program: what it may take of time and of memory
 has a bound here, and the process that sends is not the one to suffer.
+
+An answer is the lengths of all its texts, and then the texts, one behind the other: so they are copied but once on
+their way to the other process.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import marshal
 import pickle
 import resource
 import signal
 import socket
+from array import array
+from collections.abc import Sequence
 from types import FrameType
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.model.address import Address
 from campaign_cli.model.errors import ComposeError
-from campaign_cli.model.frames import framed, next_frame
+from campaign_cli.model.frames import HEAD, framed, next_frame
 
-LONGEST = 10.0
-"""Seconds that one message may take: a thousand times what a large one needs."""
+LOOKED_AFTER = 5.0
+"""Seconds after which it is seen whether the message in work is still the same: it may take up to twice as long, a
+thousand times what a large one needs. One timer for all: to set one for each costs as much as a part of the message."""
 
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space: what the libraries map, and more than any message."""
 
-STARTED = marshal.dumps(None)
+STARTED = framed(b"")
 """What a worker says first: it has what it needs, so that what it may die of now is a message."""
 
 Order = tuple[str, str, str, str, float]
@@ -37,33 +44,74 @@ class TooLong(BaseException):
     """A message takes too long. No Exception: those that a template raises are caught on the way."""
 
 
+def answer(texts: Sequence[bytes | str]) -> bytes:
+    """Messages, and in words what is wrong with others, as a frame. A negative length is that of words."""
+    octets = [text if isinstance(text, bytes) else text.encode() for text in texts]
+    lengths = [len(each) if isinstance(text, bytes) else -len(each) for each, text in zip(octets, texts, strict=True)]
+    head = array("i", lengths).tobytes()
+    return b"".join([HEAD.pack(len(head) + sum(map(len, octets))), head, *octets])
+
+
+def answered(frame: memoryview, count: int) -> list[bytes | str]:
+    """The `count` texts of an `answer`, without its head."""
+    lengths = array("i", frame[: count * array("i").itemsize].tobytes())
+    texts: list[bytes | str] = []
+    end = count * lengths.itemsize
+    for length in lengths:
+        start, end = end, end + abs(length)
+        octets = bytes(frame[start:end])
+        texts.append(octets if length > 0 else octets.decode())
+    return texts
+
+
 def main(descriptor: int) -> None:
     """Serve the socket `descriptor` until it is closed."""
-    signal.signal(signal.SIGALRM, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
         composer: Composer = pickle.loads(next_frame(frames))  # noqa: S301 (from our own process)
-        connection.sendall(framed(STARTED))
+        # What is there now stays: it need not be looked through for garbage again and again.
+        gc.freeze()
+        watch = _Watch()
+        connection.sendall(STARTED)
         while orders := next_frame(frames):
-            contents = [_compose(composer, order) for order in marshal.loads(orders)]  # noqa: S302
-            connection.sendall(framed(marshal.dumps(contents)))
+            connection.sendall(answer([_compose(composer, order, watch) for order in marshal.loads(orders)]))  # noqa: S302
 
 
-def _compose(composer: Composer, order: Order) -> bytes | str:
+def _compose(composer: Composer, order: Order, watch: _Watch) -> bytes | str:
     local, domain, fields, message_id, date = order
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
-    # A call of the interpreter's own that does not end hears no signal: this one ends the process.
-    signal.setitimer(signal.ITIMER_PROF, 2 * LONGEST)
     try:
-        return composer.compose(Address(local, domain), json.loads(fields), message_id=message_id, date=date).content
+        with watch:
+            return composer.compose(
+                Address(local, domain), json.loads(fields), message_id=message_id, date=date
+            ).content
     except ComposeError as error:
         return str(error)
     except TooLong:
-        return f"the template takes more than {LONGEST:.0f} s for this row"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        return f"the template takes more than {LOOKED_AFTER:.0f} s for this row"
 
 
-def _too_long(number: int, frame: FrameType | None) -> None:
-    raise TooLong
+class _Watch:
+    """Raises TooLong in a message that is still in work when it is looked after for the second time."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._seen = 0
+        self._at_work = False
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, LOOKED_AFTER, LOOKED_AFTER)
+        signal.setitimer(signal.ITIMER_PROF, 4 * LOOKED_AFTER)
+
+    def __enter__(self) -> None:
+        self._number += 1
+        self._at_work = True
+
+    def __exit__(self, *_: object) -> None:
+        self._at_work = False
+
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        # A call of the interpreter's own that does not end hears no signal: the other, of processor time, then ends the
+        # process. It begins anew whenever this one is heard.
+        signal.setitimer(signal.ITIMER_PROF, 4 * LOOKED_AFTER)
+        if self._at_work and self._seen == self._number:
+            raise TooLong
+        self._seen = self._number

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from campaign_cli.content.composer import Composer
-from campaign_cli.content.worker import Order
+from campaign_cli.content.worker import Order, answered
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.model.envelope import Message
@@ -28,8 +28,11 @@ DEATHS_FORGIVEN = 3
 
 WORKER = program("campaign_cli.content.worker")
 
-Composed = Callable[[Recipient, Message | str], None]
-"""Told of each recipient: its message, or in words why it cannot be made."""
+Composed = Callable[[Sequence[Recipient], Sequence[Message | str]], None]
+"""Told of recipients and what was made for each: its message, or in words why it cannot be made."""
+
+BUFFER = 1024 * 1024
+"""Bytes that can be received from a worker at once: a batch of usual messages. It grows for larger ones."""
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class Composers:
         self._deaths = 0
 
     def compose(self, recipients: Sequence[Recipient], composed: Composed) -> None:
-        """Have the messages of `recipients` made; `composed` is called for each, later."""
+        """Have the messages of `recipients` made; `composed` is told later, of some or all of them at once."""
         domain = self._composer.domain
         message_ids = [self._ledger.message_id(recipient, domain) for recipient in recipients]
         batch = Batch(recipients, composed, self._clock(), message_ids)
@@ -83,12 +86,13 @@ class Composers:
             worker.end()
 
     def _compose_here(self, batch: Batch) -> None:
+        made: list[Message | str] = []
         for recipient, message_id in zip(batch.recipients, batch.message_ids, strict=True):
             try:
-                message = compose(recipient, self._composer, message_id=message_id, now=batch.now)
-                batch.composed(recipient, message)
+                made.append(compose(recipient, self._composer, message_id=message_id, now=batch.now))
             except ComposeError as error:
-                batch.composed(recipient, str(error))
+                made.append(str(error))
+        batch.composed(batch.recipients, made)
 
     def _assign(self) -> None:
         """Give the batches that wait to the workers that have least; start a worker where all have enough."""
@@ -105,13 +109,15 @@ class Composers:
                 return
             least.order(self._waiting.popleft())
 
-    def _answered(self, batch: Batch, contents: list[bytes | str]) -> None:
+    def _answered(self, batch: Batch, texts: Sequence[bytes | str]) -> None:
         self._assign()
-        for recipient, message_id, content in zip(batch.recipients, batch.message_ids, contents, strict=True):
-            if isinstance(content, str):
-                batch.composed(recipient, content)
-            else:
-                batch.composed(recipient, Message(message_id, content, recipient.dated_at or batch.now))
+        batch.composed(
+            batch.recipients,
+            [
+                text if isinstance(text, str) else Message(message_id, text, recipient.dated_at or batch.now)
+                for recipient, message_id, text in zip(batch.recipients, batch.message_ids, texts, strict=True)
+            ],
+        )
 
     def _died(self, worker: _Worker) -> None:
         """Its batches are done again: alone, recipient by recipient, when it may have died of one of them."""
@@ -131,17 +137,17 @@ class Composers:
                 for recipient, message_id in zip(reversed(batch.recipients), reversed(batch.message_ids), strict=True):
                     self._waiting.appendleft(Batch([recipient], batch.composed, batch.now, [message_id], 1))
             else:
-                batch.composed(batch.recipients[0], "the process that composed its message died of it")
+                batch.composed(batch.recipients, ["the process that composed its message died of it"])
         self._assign()
 
 
-class _Worker(asyncio.Protocol):
+class _Worker(asyncio.BufferedProtocol):
     """One worker process and our end of its socket."""
 
     def __init__(
         self,
         composer: Composer,
-        answered: Callable[[Batch, list[bytes | str]], None],
+        answered: Callable[[Batch, Sequence[bytes | str]], None],
         died: Callable[[_Worker], None],
     ) -> None:
         self.batches: deque[Batch] = deque()
@@ -150,7 +156,8 @@ class _Worker(asyncio.Protocol):
         """Whether it has what it needs: what it dies of from then on is a message."""
         self._answered = answered
         self._died = died
-        self._received = bytearray()
+        self._buffer = bytearray(BUFFER)
+        self._received = 0
         self._process, ours = spawned(WORKER)
         ours.setblocking(False)
         self._unsent = [framed(pickle.dumps(composer))]
@@ -189,18 +196,31 @@ class _Worker(asyncio.Protocol):
         else:
             self._unsent.append(octets)
 
-    def data_received(self, data: bytes) -> None:
-        """Part of asyncio.Protocol."""
-        self._received += data
-        while len(self._received) >= HEAD.size:
-            (length,) = HEAD.unpack_from(self._received)
-            if len(self._received) < HEAD.size + length:
-                return
-            contents = marshal.loads(memoryview(self._received)[HEAD.size : HEAD.size + length])  # noqa: S302
-            del self._received[: HEAD.size + length]
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Part of asyncio.BufferedProtocol."""
+        return memoryview(self._buffer)[self._received :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Part of asyncio.BufferedProtocol."""
+        self._received += nbytes
+        start = 0
+        while self._received - start >= HEAD.size:
+            (length,) = HEAD.unpack_from(self._buffer, start)
+            end = start + HEAD.size + length
+            if end > self._received:
+                if end - start > len(self._buffer):
+                    self._buffer = self._buffer[start : self._received] + bytes(end - self._received)
+                    self._received -= start
+                    return
+                break
             if self.started:
-                self._answered(self.batches.popleft(), contents)
+                batch = self.batches.popleft()
+                frame = memoryview(self._buffer)[start + HEAD.size : end]
+                self._answered(batch, answered(frame, len(batch.recipients)))
             self.started = True
+            start = end
+        self._buffer[: self._received - start] = self._buffer[start : self._received]
+        self._received -= start
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol: it died."""

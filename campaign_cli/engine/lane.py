@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -155,17 +155,18 @@ class Lane:
                 self._composing += len(claimed)
                 self._rooms.composers.compose(claimed, self._composed)
 
-    def _composed(self, recipient: Recipient, message: Message | str) -> None:
-        """A claimed recipient's message is made; or cannot be, and why."""
-        self._composing -= 1
+    def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
+        """The messages of claimed recipients are made; or cannot be, and why."""
+        self._composing -= len(recipients)
         if self._stopping:
             return
-        if isinstance(message, Message):
-            self._ready.append(Ready(recipient, message))
-        else:
-            self._rooms.committer.submit(changes.fail(recipient, message))
-            self._progress.count(State.FAILED)
-            log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
+        for recipient, message in zip(recipients, made, strict=True):
+            if isinstance(message, Message):
+                self._ready.append(Ready(recipient, message))
+            else:
+                self._rooms.committer.submit(changes.fail(recipient, message))
+                self._progress.count(State.FAILED)
+                log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
         self._wake.set()
 
     def _until_due(self, now: float) -> float:

@@ -32,6 +32,10 @@ class Settled(NamedTuple):
     due_at: float | None = None
 
 
+SETTLED = Settled()
+"""The recipient has a final result: nothing follows."""
+
+
 class Settlement:
     """Settles the transactions of one lane with the ledger."""
 
@@ -43,23 +47,28 @@ class Settlement:
     def settle(self, ready: Ready, ending: Ending, verdict: Verdict, route: str, *, excused: bool) -> Settled:
         """Write down how a transaction with `route` ended. `excused`: if it came to nothing, that was others' doing."""
         recipient = ready.recipient
+        if verdict.outcome is Outcome.DELIVERED:
+            self._rooms.routes.delivered(route)
+            return self._record(recipient, State.DELIVERED, ending, None)
         if verdict.outcome is Outcome.RETURNED:
             if excused or self._forgiven(recipient, ending, verdict, route):
                 self._give_back(recipient, ending)
                 return Settled(given_back=True)
             verdict = Verdict(Outcome.DEFERRED, verdict.radius)
         state, due_at = State(verdict.outcome), 0.0
-        if state is State.DELIVERED:
-            self._rooms.routes.delivered(route)
         if state is State.DEFERRED:
             state, due_at = self._deferred(recipient)
+        return self._record(recipient, state, ending, _reason(state, ending), due_at)
+
+    def _record(
+        self, recipient: Recipient, state: State, ending: Ending, reason: str | None, due_at: float = 0.0
+    ) -> Settled:
         reply = ending.answer if isinstance(ending.answer, Reply) else None
-        reason = _reason(state, ending)
         self._rooms.committer.submit(changes.record(recipient, state, reply=reply, reason=reason, due_at=due_at))
         self._progress.count(state)
         if log.isEnabledFor(logging.INFO):
             log.info("line %d, %s: %s: %s", recipient.line, recipient.address.email, state, reply or reason)
-        return Settled(due_at=due_at or None)
+        return Settled(due_at=due_at) if due_at else SETTLED
 
     def _forgiven(self, recipient: Recipient, ending: Ending, verdict: Verdict, route: str) -> bool:
         """Whether the recipient is given back as it was; False when it is time to count it as a deferral."""

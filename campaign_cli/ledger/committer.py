@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 
 from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.ledger import Ledger
@@ -30,7 +31,9 @@ class Committer:
         self._timer: asyncio.TimerHandle | None = None
         self._syncing = False
         self._broken = False
-        self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync")
+        # What waits for the sync that is asked for; None: the last has been asked for.
+        self._asked: SimpleQueue[list[Callable[[], None]] | None] = SimpleQueue()
+        self._syncer: Thread | None = None
 
     def submit(self, change: Change, durable: Callable[[], None] | None = None) -> None:
         """Have `change` made; `durable` is called when it is on disk."""
@@ -56,7 +59,9 @@ class Committer:
         if self._timer is not None:
             self._timer.cancel()
         self.commit()
-        self._syncer.shutdown()
+        if self._syncer is not None:
+            self._asked.put(None)
+            self._syncer.join()
         if not self._broken:
             try:
                 self._ledger.sync()
@@ -69,17 +74,25 @@ class Committer:
         if self._broken:
             return
         waiting, self._committed = self._committed, []
+        if self._syncer is None:
+            loop = asyncio.get_running_loop()
+            self._syncer = Thread(target=self._sync_as_asked, args=(loop,), name="sync", daemon=True)
+            self._syncer.start()
         self._syncing = True
-        loop = asyncio.get_running_loop()
-        self._syncer.submit(self._ledger.sync).add_done_callback(
-            lambda done: loop.call_soon_threadsafe(self._synced, done.exception(), waiting)
-        )
+        self._asked.put(waiting)
 
-    def _synced(self, error: BaseException | None, waiting: list[Callable[[], None]]) -> None:
+    def _sync_as_asked(self, loop: asyncio.AbstractEventLoop) -> None:
+        while (waiting := self._asked.get()) is not None:
+            error = None
+            try:
+                self._ledger.sync()
+            except StateError as failure:
+                error = failure
+            loop.call_soon_threadsafe(self._synced, error, waiting)
+
+    def _synced(self, error: StateError | None, waiting: list[Callable[[], None]]) -> None:
         self._syncing = False
         if error is not None:
-            if not isinstance(error, StateError):
-                raise error
             self._fail(error)
             return
         for durable in waiting:

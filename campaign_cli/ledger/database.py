@@ -107,16 +107,6 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def unsynced(connection: apsw.Connection) -> Iterator[None]:
-    """What is committed inside is on disk when somebody else has synced the log, and not before."""
-    connection.pragma("synchronous", "NORMAL")
-    try:
-        yield
-    finally:
-        connection.pragma("synchronous", "FULL")
-
-
-@contextmanager
 def roomy(connection: apsw.Connection) -> Iterator[None]:
     """More pages are kept in memory inside; afterwards it is given back."""
     connection.pragma("cache_size", -ROOMY_CACHE)

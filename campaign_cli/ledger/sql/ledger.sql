@@ -47,7 +47,7 @@ ORDER BY due_at, line LIMIT :count
 -- name: suppress_one
 UPDATE recipients
 SET state = 'suppressed', reason = (SELECT reason FROM shared.suppressions s WHERE s.key = recipients.key)
-WHERE id = :id AND state IN ('pending', 'deferred')
+WHERE id = ? AND state IN ('pending', 'deferred')
 
 -- name: fail
 UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('pending', 'deferred')

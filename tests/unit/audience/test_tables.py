@@ -1,5 +1,6 @@
 import csv
 import io
+import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_a_cell_that_goes_on_after_its_quote_spoils_its_row_only(tmp_path: Path)
         ('email,"name\nann@x.org,Ann\n', 1),
         ('email,name\n\n"ann@x.org","a\n\nb"\nbob@x.org,"Bob\ncy@x.org,Cy\n', 6),
         ('email,name\nann@x.org,"', 2),
-        ('email,name\nann@x.org,"' + "x" * (LONGEST_CELL + 1) + '"\n', 2),
+        ('email,name\nann@x.org,"\n' + "x" * LONGEST_CELL + '"\n', 2),
     ],
     ids=["header", "after a quoted line break", "at the end", "longer than a cell can be"],
 )
@@ -238,6 +239,14 @@ def test_a_row_with_more_than_the_header_names_is_wrong_in_every_format(tmp_path
 def test_json_lines_are_known_by_their_first_bytes_where_the_name_does_not_say(tmp_path: Path, content: str) -> None:
     (found,) = table(tmp_path, content, "list").records()
     assert (found.columns, found.cells) == (("email",), ["a"])
+
+
+def test_a_pickled_spreadsheet_is_the_same_rows_and_leaves_them_where_they_are(tmp_path: Path) -> None:
+    found = table(
+        tmp_path, spreadsheet(f'<row r="1">{text("A1", "email")}</row><row r="2">{text("A2", "a")}</row>'), "a.xlsx"
+    )
+    for _ in range(2):
+        assert [*pickle.loads(pickle.dumps(found)).records()] == [*found.records()] == [record(2, {"email": "a"})]
 
 
 def test_what_is_no_spreadsheet_is_told_with_its_name(tmp_path: Path) -> None:

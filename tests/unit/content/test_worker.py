@@ -10,7 +10,7 @@ from pathlib import Path
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import load_template
-from campaign_cli.content.worker import Order
+from campaign_cli.content.worker import Order, answered
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.frames import HEAD, framed
 
@@ -24,7 +24,7 @@ def endless(self, address, *rest, **more):
         pass
     return made(self, address, *rest, **more)
 Composer.compose = endless
-worker.LONGEST = 0.2
+worker.LOOKED_AFTER = 0.1
 """
 Ask = Callable[..., list[bytes | str]]
 
@@ -42,7 +42,7 @@ class Worker:
         with theirs:
             self.process = subprocess.Popen([sys.executable, "-c", start], pass_fds=[theirs.fileno()])
         self.connection.sendall(framed(pickle.dumps(self.composer)))
-        self.started = self.answer()
+        assert self.exactly(HEAD.size) == HEAD.pack(0)
 
     def __enter__(self) -> "Worker":
         return self
@@ -63,14 +63,13 @@ class Worker:
             octets += received
         return octets
 
-    def answer(self) -> list[bytes | str]:
+    def answer(self, count: int) -> list[bytes | str]:
         (length,) = HEAD.unpack(self.exactly(HEAD.size))
-        contents: list[bytes | str] = marshal.loads(self.exactly(length))
-        return contents
+        return answered(memoryview(self.exactly(length)), count)
 
     def ask(self, *names: str) -> list[bytes | str]:
         self.connection.sendall(framed(marshal.dumps([order(name) for name in names])))
-        return self.answer()
+        return self.answer(len(names))
 
     def made_here(self, name: str) -> bytes:
         local, domain, _, message_id, date = order(name)
@@ -93,10 +92,10 @@ def test_batches_may_come_in_one_piece_or_byte_by_byte(tmp_path: Path) -> None:
         frames = framed(marshal.dumps([order("ann")])), framed(marshal.dumps([order("bob"), order("cy")]))
         expected = [[worker.made_here("ann")], [worker.made_here("bob"), worker.made_here("cy")]]
         worker.connection.sendall(b"".join(frames))
-        assert [worker.answer(), worker.answer()] == expected
+        assert [worker.answer(1), worker.answer(2)] == expected
         for octet in b"".join(frames):
             worker.connection.sendall(bytes([octet]))
-        assert [worker.answer(), worker.answer()] == expected
+        assert [worker.answer(1), worker.answer(2)] == expected
 
 
 def test_a_message_that_takes_too_long_is_told_in_words_and_the_others_are_made(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,9 +26,9 @@ KILLED = (
     "import os, signal\n"
     "from campaign_cli.content import worker\n"
     "made = worker._compose\n"
-    "def compose(composer, order):\n"
+    "def compose(composer, order, watch):\n"
     "    if order[0].startswith('killer'): os.kill(os.getpid(), signal.SIGKILL)\n"
-    "    return made(composer, order)\n"
+    "    return made(composer, order, watch)\n"
     "worker._compose = compose\n"
     "worker.main({descriptor})\n"
 )
@@ -53,8 +53,8 @@ class Room:
         self.failures.append(str(error))
         self._changed.set()
 
-    def _composed(self, recipient: Recipient, what: Message | str) -> None:
-        self.told.append((recipient.address.local, what))
+    def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
+        self.told += [(recipient.address.local, what) for recipient, what in zip(recipients, made, strict=True)]
         self._changed.set()
 
     def order(self, *names: str) -> None:
