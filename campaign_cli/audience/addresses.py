@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from campaign_cli.model.address import Address, Mailbox
 
@@ -11,12 +12,16 @@ SPECIAL_ENDINGS = ("invalid", "localhost", "local", "arpa", "onion", "alt", "tes
 """Last labels that are not names of the public DNS (RFC 6761); the judge says which of them are refused."""
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_PLAIN = re.compile(
-    r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
-    rf"((?:(?!..--){_LABEL}\.)+(?!..--|(?:{'|'.join(SPECIAL_ENDINGS)})\Z)[a-z][a-z0-9-]{{0,61}}[a-z])",
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*", re.ASCII)
+_PLAIN_DOMAIN = re.compile(
+    rf"(?:(?!..--){_LABEL}\.)+(?!..--|(?:{'|'.join(SPECIAL_ENDINGS)})\Z)[a-z][a-z0-9-]{{0,61}}[a-z]",
     re.ASCII | re.IGNORECASE,
 )
 """Dot-atom @ host name (RFC 5321 4.1.2), every label a usual one: what is left is for the judge."""
+
+DOMAINS_KEPT = 4096
+"""Domains whose plainness is remembered: on a list of people's addresses few stand in most of the rows."""
 
 LONGEST_LOCAL, LONGEST_ADDRESS = 64, 254
 """Octets (RFC 5321 4.5.3.1)."""
@@ -27,10 +32,18 @@ _NAMED = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^<>\"]*?))\s*<([^<>]+)>\s*"
 def parse_address(text: str) -> Address:
     """The address in `text`, white space around it ignored. Raises ValueError, with a text fit for the user."""
     trimmed = text.strip()
-    found = _PLAIN.fullmatch(trimmed)
-    if found and len(trimmed) <= LONGEST_ADDRESS and len(found[1]) <= LONGEST_LOCAL:
-        return Address(found[1], found[2].lower())
+    if len(trimmed) <= LONGEST_ADDRESS:
+        local, _, domain = trimmed.rpartition("@")
+        plain = _plain_domain(domain)
+        if plain and len(local) <= LONGEST_LOCAL and _PLAIN_LOCAL.fullmatch(local):
+            return Address(local, plain)
     return _judged(trimmed)
+
+
+@lru_cache(maxsize=DOMAINS_KEPT)
+def _plain_domain(text: str) -> str:
+    """A plain domain in lower case; "" for one that the judge is to see."""
+    return text.lower() if _PLAIN_DOMAIN.fullmatch(text) else ""
 
 
 def _judged(text: str) -> Address:

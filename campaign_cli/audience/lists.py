@@ -12,8 +12,9 @@ from typing import BinaryIO
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.audience.columns import address_column, template_names
 from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.audience.fields import EMAIL, Form, form_of
 from campaign_cli.audience.spool import shown_source, spooled, without_comments
-from campaign_cli.audience.tables import Record, Table, bounded_lines, open_table
+from campaign_cli.audience.tables import bounded_lines, open_table, readable
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import ListError
@@ -21,57 +22,49 @@ from campaign_cli.model.errors import ListError
 LONGEST_SHOWN = 320
 """Characters of what stands in an address column that are kept of a bad row: the longest an address can be."""
 
-EMAIL = "email"
-"""The name by which a template always reaches the address."""
-
 
 class ContactList:
-    """A list whose header is good. May be iterated as often as one likes; memory does not grow with it."""
+    """A list whose header is good. May be iterated as often as one likes; memory does not grow with it.
 
-    def __init__(self, source: str, table: Table, email_column: str | None) -> None:
-        self.source = source
+    It may be pickled, for another process that reads the same file, as long as it is kept here.
+    """
+
+    def __init__(self, path: Path, source: str, email_column: str | None) -> None:
+        self.source = shown_source(source)
         """What messages call it: its path, or `standard input`."""
+        with readable(self.source):
+            self.octets = path.stat().st_size
+            """How large its file is."""
+        table = open_table(path, self.source)
         self.encoding = table.guessed
         """Its encoding, when that is a guess; else ""."""
         self._table = table
-        self._address_column = address_column(f"{source}:{table.header_line}", table.columns, email_column)
-        self._names = template_names(table.columns)
-        self.columns = frozenset(name for names in self._names.values() for name in names) | {EMAIL}
+        self._address_column = address_column(f"{self.source}:{table.header_line}", table.columns, email_column)
+        names = template_names(table.columns)
+        self.columns = frozenset(name for its in names.values() for name in its) | {EMAIL}
         """The names a template may use."""
-        # The usual list, whose every column has one name, and the address's is `email`.
-        plain = [names[0] for names in self._names.values() if len(names) == 1]
-        usual = table.uniform and len(plain) == len(self._names) and self._names[self._address_column] == (EMAIL,)
-        self._plain = plain if usual else None
 
     def __iter__(self) -> Iterator[Row]:
-        for record in self._table.records():
-            yield self._row(record)
+        with readable(self.source):
+            yield from self._rows()
 
-    def _row(self, record: Record) -> Row:
-        email = record.cells.get(self._address_column, "")
-        if record.problem:
-            return BadRow(record.line, email.strip()[:LONGEST_SHOWN], record.problem)
-        try:
-            address = parse_address(email)
-        except ValueError as error:
-            return BadRow(record.line, email.strip()[:LONGEST_SHOWN], str(error))
-        return Contact(record.line, address, self._fields(record, address))
-
-    def _fields(self, record: Record, address: Address) -> dict[str, str]:
-        if self._plain is not None:
-            plain = dict(zip(self._plain, [cell.strip() for cell in record.cells.values()], strict=True))
-            plain[EMAIL] = address.email
-            return plain
-        fields: dict[str, str] = {}
-        for column, cell in record.cells.items():
-            if column not in self._names:
-                # A key that no JSON object at the head had: it takes no name from those that are known.
-                (names,) = template_names([column]).values()
-                self._names[column] = tuple(name for name in names if name not in self.columns)
-            value = address.email if column == self._address_column else cell.strip()
-            fields |= dict.fromkeys(self._names[column], value)
-        # Last, for another column may be named so.
-        return fields | {EMAIL: address.email}
+    def _rows(self) -> Iterator[Row]:
+        form = Form((), self._address_column, ())
+        columns: tuple[str, ...] = ()
+        for line, its_columns, cells, problem in self._table.records():
+            if its_columns != columns:
+                columns = its_columns
+                form = form_of(columns, self._address_column, self._table.columns)
+            email = "" if form.address_place is None else cells[form.address_place]
+            if problem:
+                yield BadRow(line, email.strip()[:LONGEST_SHOWN], problem)
+                continue
+            try:
+                address = parse_address(email)
+            except ValueError as error:
+                yield BadRow(line, email.strip()[:LONGEST_SHOWN], str(error))
+            else:
+                yield Contact(line, address, form.fields(cells, address))
 
 
 def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO | None = None) -> ContactList:
@@ -81,7 +74,7 @@ def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO |
     """
     spool = spooled(source, stdin)
     try:
-        found = _list_in(Path(spool.name if spool else source), source, email_column)
+        found = ContactList(Path(spool.name if spool else source), source, email_column)
     except BaseException:
         if spool:
             spool.close()
@@ -118,21 +111,16 @@ def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Ad
                 return
             with ExitStack() as copies:
                 try:
-                    found = _list_in(path, source, None)
+                    found = ContactList(path, source, None)
                 except ListError:
                     # It may be for the comments before the header.
                     file.seek(0)
                     bare = without_comments(file, first, path.suffix)
                     if bare is None:
                         raise
-                    found = _list_in(Path(copies.enter_context(bare).name), source, None)
+                    found = ContactList(Path(copies.enter_context(bare).name), source, None)
                 for row in found:
                     yield row if isinstance(row, BadRow) else row.address
-
-
-def _list_in(path: Path, source: str, email_column: str | None) -> ContactList:
-    name = shown_source(source)
-    return ContactList(name, open_table(path, name), email_column)
 
 
 def _plain_addresses(entries: Iterator[tuple[int, str]]) -> Iterator[Address | BadRow]:

@@ -38,7 +38,10 @@ REFUSED = 65
 
 
 class Sheet:
-    """The first sheet of a spreadsheet: its rows as texts, in a temporary file that goes when this does."""
+    """The first sheet of a spreadsheet: its rows as texts, in a temporary file that goes when this does.
+
+    Pickled it is only the name of that file, for another process that reads it meanwhile.
+    """
 
     def __init__(self, path: str, source: str) -> None:
         self._copy = tempfile.NamedTemporaryFile(prefix=PREFIX)  # noqa: SIM115
@@ -56,10 +59,14 @@ class Sheet:
         except BaseException:
             self._copy.close()
             raise
+        self._name = self._copy.name
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"_name": self._name}
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with its number; as often as asked for."""
-        with open(self._copy.name, "rb") as file:
+        with open(self._name, "rb") as file:
             while True:
                 try:
                     yield marshal.load(file)  # noqa: S302 (from our own process)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -27,25 +29,24 @@ OBJECTS_LOOKED_AT = 1000
 
 
 class Record(NamedTuple):
-    """A row by its columns, and the line on which it begins; or what is wrong with it."""
+    """A row: the line on which it begins, a cell for each of its columns, and what is wrong with it, if anything."""
 
     line: int
-    cells: Mapping[str, str]
+    columns: tuple[str, ...]
+    cells: Sequence[str]
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list's columns, and its records as often as asked for.
+    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess.
 
-    `uniform` is whether every record has exactly these columns, in their order; `guessed` its encoding, if that is a
-    guess.
+    It may be pickled, for another process that reads the same file, as long as it is kept here.
     """
 
     columns: tuple[str, ...]
     header_line: int
     records: Callable[[], Iterator[Record]]
-    uniform: bool
     guessed: str = ""
 
 
@@ -54,7 +55,7 @@ def open_table(path: Path, source: str) -> Table:
 
     Raises ListError, with file and line.
     """
-    try:
+    with readable(source):
         with path.open("rb") as file:
             head = file.read(512)
             while head and not head.strip():
@@ -73,6 +74,13 @@ def open_table(path: Path, source: str) -> Table:
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return _json_lines(path, source)
         return _delimited(path, source, None)
+
+
+@contextmanager
+def readable(source: str) -> Iterator[None]:
+    """What goes wrong with the file of the list `source`, as ListError."""
+    try:
+        yield
     except FileNotFoundError:
         raise ListError(f"{source}: there is no such list") from None
     except UnicodeError as error:
@@ -98,13 +106,14 @@ def _too_long(source: str, line: int) -> ListError:
 def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
     """A row under its columns; one that has more than they can hold is wrong."""
     if not problem and len(cells) == len(columns) and all(columns):
-        return Record(line, dict(zip(columns, cells, strict=True)))
+        return Record(line, columns, cells)
     # A spreadsheet's rows are all as wide as the widest: what counts is up to where something stands.
     wide, named = _filled(cells), _filled(columns)
     if wide > named and not problem:
         problem = f"it has {wide} cells and the header has {named}"
     padded = cells + [""] * (len(columns) - len(cells))
-    return Record(line, {column: cell for column, cell in zip(columns, padded, strict=False) if column}, problem)
+    named_cells = [cell for column, cell in zip(columns, padded, strict=False) if column]
+    return Record(line, tuple(filter(None, columns)), named_cells, problem)
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -117,25 +126,28 @@ def _filled(cells: Sequence[str]) -> int:
 
 def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
     encoding, guess = encoding_of(path)
-    csv.field_size_limit(LONGEST_CELL)
     delimiter = delimiter or _sniffed(path, source, encoding)
     rows = _csv_rows(path, source, encoding, delimiter)
     line, header, problem = next(rows, (1, [], ""))
     if problem:
         raise ListError(f"{source}:{line}: this line cannot be a header: {problem}")
     columns = check_header(f"{source}:{line}", header)
+    records = partial(_delimited_records, path, source, encoding, delimiter, columns)
+    return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
 
-    def records() -> Iterator[Record]:
-        rows = _csv_rows(path, source, encoding, delimiter)
-        next(rows)
-        for line, cells, problem in rows:
-            yield _record(line, columns, cells, problem)
 
-    return Table(tuple(filter(None, columns)), line, records, True, encoding if guess else "")
+def _delimited_records(
+    path: Path, source: str, encoding: str, delimiter: str, columns: tuple[str, ...]
+) -> Iterator[Record]:
+    rows = _csv_rows(path, source, encoding, delimiter)
+    next(rows)
+    for line, cells, problem in rows:
+        yield _record(line, columns, cells, problem)
 
 
 def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """Each row that is not blank, with the line it begins on and what is wrong with it."""
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding=encoding, newline="") as file:
         line, length = 1, 0
 
@@ -190,40 +202,41 @@ def _sniffed(path: Path, source: str, encoding: str) -> str:
 
 def _json_lines(path: Path, source: str) -> Table:
     encoding, guess = encoding_of(path)
-
-    def records() -> Iterator[Record]:
-        with path.open(encoding=encoding, newline="\n") as file:
-            for line, text in enumerate(bounded_lines(file, source), 1):
-                if not text.strip():
-                    continue
-                try:
-                    row = json.loads(text)
-                    named = row if isinstance(row, dict) else {}
-                    cells = {key.strip(): as_text(value) for key, value in named.items() if key.strip()}
-                    if "\\u" in text:
-                        # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
-                        json.dumps(row, ensure_ascii=False).encode()
-                except (ValueError, RecursionError):
-                    yield Record(line, {}, "it is not JSON")
-                    continue
-                if isinstance(row, dict):
-                    yield Record(line, cells)
-                else:
-                    yield Record(line, {}, 'it is not a JSON object, such as {"email": "ann@example.org"}')
-
+    records = partial(_json_records, path, source, encoding)
     columns: dict[str, None] = {}
     first_line = 1
     for number, record in enumerate(records()):
         if number == OBJECTS_LOOKED_AT:
             break
-        if record.cells and not columns:
+        if record.columns and not columns:
             first_line = record.line
-        columns |= dict.fromkeys(filter(None, record.cells))
+        columns |= dict.fromkeys(record.columns)
     if not columns:
         raise ListError(
             f'{source}:1: this is not JSON lines: write one object a line, such as {{"email": "ann@example.org"}}'
         )
-    return Table(tuple(columns), first_line, records, False, encoding if guess else "")
+    return Table(tuple(columns), first_line, records, encoding if guess else "")
+
+
+def _json_records(path: Path, source: str, encoding: str) -> Iterator[Record]:
+    with path.open(encoding=encoding, newline="\n") as file:
+        for line, text in enumerate(bounded_lines(file, source), 1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text)
+                named = row if isinstance(row, dict) else {}
+                cells = {key.strip(): as_text(value) for key, value in named.items() if key.strip()}
+                if "\\u" in text:
+                    # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
+                    json.dumps(row, ensure_ascii=False).encode()
+            except (ValueError, RecursionError):
+                yield Record(line, (), [], "it is not JSON")
+                continue
+            if isinstance(row, dict):
+                yield Record(line, tuple(cells), [*cells.values()])
+            else:
+                yield Record(line, (), [], 'it is not a JSON object, such as {"email": "ann@example.org"}')
 
 
 # ---- spreadsheets ----
@@ -233,11 +246,11 @@ def _spreadsheet(path: Path, source: str) -> Table:
     sheet = Sheet(str(path), source)
     line, header = next(sheet.rows(), (1, []))
     columns = check_header(f"{source}:{line}", header)
+    return Table(tuple(filter(None, columns)), line, partial(_sheet_records, sheet, columns))
 
-    def records() -> Iterator[Record]:
-        body = sheet.rows()
-        next(body)
-        for line, cells in body:
-            yield _record(line, columns, cells, "")
 
-    return Table(tuple(filter(None, columns)), line, records, True)
+def _sheet_records(sheet: Sheet, columns: tuple[str, ...]) -> Iterator[Record]:
+    body = sheet.rows()
+    next(body)
+    for line, cells in body:
+        yield _record(line, columns, cells, "")

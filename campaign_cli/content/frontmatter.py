@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from campaign_cli.model.errors import TemplateError
 
 _BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -45,6 +43,9 @@ def split(path: Path, source: str) -> Split:
 
 
 def _entries(path: Path, block: str) -> tuple[Entry, ...]:
+    # Only who loads a template needs it, not those who are given one to fill in.
+    import yaml
+
     try:
         root = yaml.compose(block, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

@@ -17,16 +17,14 @@ import pickle
 import resource
 import signal
 import socket
-import struct
-import sys
 from array import array
 from collections.abc import Sequence
 from types import FrameType
-from typing import BinaryIO
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.model.address import Address
 from campaign_cli.model.errors import ComposeError
+from campaign_cli.model.frames import HEAD, framed, next_frame
 
 LOOKED_AFTER = 5.0
 """Seconds after which it is seen whether the message in work is still the same: it may take up to twice as long, a
@@ -35,10 +33,7 @@ thousand times what a large one needs. One timer for all: to set one for each co
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space: what the libraries map, and more than any message."""
 
-HEAD = struct.Struct("!I")
-"""Before each frame, its length in bytes."""
-
-STARTED = HEAD.pack(0)
+STARTED = framed(b"")
 """What a worker says first: it has what it needs, so that what it may die of now is a message."""
 
 Order = tuple[str, str, str, str, float]
@@ -47,11 +42,6 @@ Order = tuple[str, str, str, str, float]
 
 class TooLong(BaseException):
     """A message takes too long. No Exception: those that a template raises are caught on the way."""
-
-
-def framed(body: bytes) -> bytes:
-    """`body` as it goes through the socket."""
-    return HEAD.pack(len(body)) + body
 
 
 def answer(texts: Sequence[bytes | str]) -> bytes:
@@ -76,30 +66,24 @@ def answered(frame: memoryview, count: int) -> list[bytes | str]:
 
 def main(descriptor: int) -> None:
     """Serve the socket `descriptor` until it is closed."""
-    # Ctrl-C goes to the whole group of processes; the one that sends says when this one ends.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
-        composer: Composer = pickle.loads(_frame(frames))  # noqa: S301 (from our own process)
+        composer: Composer = pickle.loads(next_frame(frames))  # noqa: S301 (from our own process)
         # What is there now stays: it need not be looked through for garbage again and again.
         gc.freeze()
         watch = _Watch()
         connection.sendall(STARTED)
-        while orders := _frame(frames):
+        while orders := next_frame(frames):
             connection.sendall(answer([_compose(composer, order, watch) for order in marshal.loads(orders)]))  # noqa: S302
-
-
-def _frame(frames: BinaryIO) -> bytes:
-    head = frames.read(HEAD.size)
-    return frames.read(HEAD.unpack(head)[0]) if len(head) == HEAD.size else b""
 
 
 def _compose(composer: Composer, order: Order, watch: _Watch) -> bytes | str:
     local, domain, fields, message_id, date = order
     try:
         with watch:
-            return composer.compose(Address(local, domain), json.loads(fields), message_id=message_id, date=date).content
+            return composer.compose(
+                Address(local, domain), json.loads(fields), message_id=message_id, date=date
+            ).content
     except ComposeError as error:
         return str(error)
     except TooLong:
@@ -131,7 +115,3 @@ class _Watch:
         if self._at_work and self._seen == self._number:
             raise TooLong
         self._seen = self._number
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaign_cli.config.settings import Settings
+from campaign_cli.engine.enrolment import enrol
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
@@ -68,12 +69,6 @@ def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, te
         tell(f"{ledger.resend_uncertain()} uncertain recipients are sent to again, as asked")
     if withdrawn := ledger.withdrawn():
         tell(f"{withdrawn} recipients of an earlier list are not in this one: they are not sent to")
-
-
-def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
-    """Make the prepared list the campaign's."""
-    source, template = prepared.contacts.source, str(prepared.template.path)
-    ledger.enrol(prepared.contacts, settings.providers, source=source, template=template)
 
 
 def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:

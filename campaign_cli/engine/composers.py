@@ -7,18 +7,17 @@ import json
 import marshal
 import os
 import pickle
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from campaign_cli.content.composer import Composer
-from campaign_cli.content.worker import HEAD, Order, answered, framed
+from campaign_cli.content.worker import Order, answered
+from campaign_cli.engine.process import program, spawned
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, ComposeError, StateError
+from campaign_cli.model.frames import HEAD, framed
 from campaign_cli.model.recipient import Recipient
 
 AT_ONCE = 2
@@ -27,8 +26,7 @@ AT_ONCE = 2
 DEATHS_FORGIVEN = 3
 """How often workers may die in a row before they have started, until the run gives up."""
 
-WORKER = "import sys; sys.path[:] = {path!r}; from campaign_cli.content.worker import main; main({descriptor})"
-"""What a worker's Python runs: it finds what we find, and nothing in the current folder."""
+WORKER = program("campaign_cli.content.worker")
 
 Composed = Callable[[Sequence[Recipient], Sequence[Message | str]], None]
 """Told of recipients and what was made for each: its message, or in words why it cannot be made."""
@@ -160,15 +158,7 @@ class _Worker(asyncio.BufferedProtocol):
         self._died = died
         self._buffer = bytearray(BUFFER)
         self._received = 0
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", WORKER.format(path=sys.path, descriptor=theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+        self._process, ours = spawned(WORKER)
         ours.setblocking(False)
         self._unsent = [framed(pickle.dumps(composer))]
         self._transport: asyncio.WriteTransport | None = None

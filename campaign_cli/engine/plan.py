@@ -9,8 +9,9 @@ from pathlib import Path
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.preview import Preview, preview
-from campaign_cli.engine.campaign import enrol, read_shared
+from campaign_cli.engine.campaign import read_shared
 from campaign_cli.engine.composers import compose
+from campaign_cli.engine.enrolment import enrol
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState

@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
-from json.encoder import encode_basestring
 from pathlib import Path
 
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import open_database, open_for_reading, statements, transaction, translated
+from campaign_cli.ledger.database import open_database, open_for_reading, roomy, statements, transaction, translated
+from campaign_cli.ledger.entries import Batch, Entry
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
-from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import StateError
-from campaign_cli.model.lifecycle import RowStatus
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.result import Result
-from campaign_cli.policy.providers import Providers
-
-ENROLLED_AT_ONCE = 1000
-"""Rows that are put into the ledger together, inside the one transaction that enrols the list."""
 
 CHECKPOINTED_AT_ONCE = 8192
 """Pages (32 MiB) of the log after which a commit writes them to the database and waits for the disk: SQLite's own 1000
@@ -120,18 +112,18 @@ class Ledger:
 
     # ---- enrolment ----
 
-    def enrol(self, rows: Iterable[Row], providers: Providers, *, source: str, template: str) -> None:
-        """Make `rows` the list of this campaign: one transaction, all of it or nothing.
+    def enrol(self, batches: Iterable[Batch], *, source: str, template: str) -> None:
+        """Make the rows in `batches` the list of this campaign: one transaction, all of it or nothing.
 
-        Recipients that have a final result keep it. One that `rows` no longer names is not sent to, and is counted
+        Recipients that have a final result keep it. One that they no longer name is not sent to, and is counted
         by `withdrawn`.
         """
         listing = self.listing + 1
-        with self._durable():
+        with translated(self.path), roomy(self._connection), self._durable():
             self._connection.execute("DELETE FROM other_rows")
-            rows = iter(rows)
-            while batch := list(islice(rows, ENROLLED_AT_ONCE)):
-                self._enrol_batch(batch, providers, listing)
+            for entries, invalid in batches:
+                self._enrol_entries(entries, listing)
+                self._connection.executemany(self._sql["invalid_row"], invalid)
             self._connection.execute(
                 "UPDATE campaign SET listing = ?, list = ?, template = ?", (listing, source, template)
             )
@@ -141,32 +133,15 @@ class Ledger:
             self._connection.execute(self._sql["suppress"])
         self.listing, self.list, self.template = listing, source, template
 
-    def _enrol_batch(self, batch: Sequence[Row], providers: Providers, listing: int) -> None:
-        contacts = [row for row in batch if isinstance(row, Contact)]
+    def _enrol_entries(self, entries: list[Entry], listing: int) -> None:
         before = self._connection.total_changes()
-        self._connection.executemany(
-            self._sql["enrol"],
-            [
-                (
-                    address.key,
-                    address.local,
-                    address.domain,
-                    providers.provider_of(address.domain),
-                    listing,
-                    line,
-                    _json(fields),
-                )
-                for line, address, fields in contacts
-            ],
-        )
-        if self._connection.total_changes() - before != len(contacts):
-            # A row of which nothing came is another's address once more.
-            named = [{"line": row.line, "email": row.address.email, "key": row.address.key} for row in contacts]
+        self._connection.executemany(self._sql["enrol"], [(*entry, listing) for entry in entries])
+        if self._connection.total_changes() - before != len(entries):
+            # An entry of which nothing came is another's address once more.
+            named = [
+                {"line": line, "email": f"{local}@{domain}", "key": key} for key, local, domain, _, line, _ in entries
+            ]
             self._connection.executemany(self._sql["duplicate_row"], named)
-        bad = [row for row in batch if isinstance(row, BadRow)]
-        self._connection.executemany(
-            self._sql["other_row"], [(row.line, row.email, RowStatus.INVALID.value, row.reason) for row in bad]
-        )
 
     def recover(self) -> int:
         """Admit what a dead run had in flight, to be called under the campaign's lock; how many are uncertain now."""
@@ -263,11 +238,9 @@ class Ledger:
         """One result for each row of the list, in list order; then, if asked, of those it no longer names."""
         with translated(self.path):
             values = {"listing": self.listing}
-            for row in self._connection.execute(self._sql["results"], values):
-                yield Result(*row)
+            yield from map(Result._make, self._connection.execute(self._sql["results"], values))
             if withdrawn:
-                for row in self._connection.execute(self._sql["withdrawn_results"], values):
-                    yield Result(*row)
+                yield from map(Result._make, self._connection.execute(self._sql["withdrawn_results"], values))
 
 
 def _recipient(
@@ -282,13 +255,3 @@ def _recipient(
     dated_at: float | None,
 ) -> Recipient:
     return Recipient(number, line, Address(local, domain), provider, fields, attempts, first_attempt_at, dated_at)
-
-
-def _json(fields: Mapping[str, str]) -> str:
-    """`fields` as JSON, made of the same quoted texts that the library would make."""
-    return "{" + ",".join([_name(name) + encode_basestring(value) for name, value in fields.items()]) + "}"
-
-
-@lru_cache(maxsize=1024)
-def _name(name: str) -> str:
-    return encode_basestring(name) + ":"

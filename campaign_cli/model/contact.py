@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,12 +12,12 @@ class Contact(NamedTuple):
     """One good row of the list: where it stands, whom it names, and its fields.
 
     `line` counts from 1 as an editor does (for a spreadsheet: its row), and is where the row begins.
-    `fields` holds the columns under the names a template uses.
+    `fields` is the row's cells under the names a template uses, as JSON.
     """
 
     line: int
     address: Address
-    fields: Mapping[str, str]
+    fields: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,13 +73,13 @@ def dry_run(shop: Workshop) -> Result:
 
 
 def enrol(shop: Workshop) -> Result:
-    """`Ledger.enrol` of a long list on a fresh state."""
+    """What `campaign send` does with a long list before it sends, on a fresh state."""
     large = shop.sized(1_000_000, 100_000)
     contacts, state = shop.contacts(large), shop.work / "enrolment"
 
     def measure() -> float:
         shutil.rmtree(state, ignore_errors=True)
-        said = json.loads(run([PYTHON, HERE / "ours/enrolment.py", contacts, state]).out)
+        said = json.loads(run([PYTHON, HERE / "ours/enrolment.py", contacts, shop.template, state]).out)
         shutil.rmtree(state)
         if said["enrolled"] != large:
             raise BenchmarkError(f"{large} were to be enrolled, and {said['enrolled']} are")

@@ -1,7 +1,8 @@
-"""The processes that compose: killed, endless, greedy, and never left behind."""
+"""The processes that compose and the one that reads: killed, endless, greedy, and never left behind."""
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -13,6 +14,9 @@ import pytest
 
 ROWS = 600
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+LONG = 300_000
+"""Rows that take a process of their own to read, and a second or so."""
+
 GREEDY = "{{ name * 10000000000 }}"
 
 
@@ -45,7 +49,7 @@ def workers(run: subprocess.Popen[str]) -> list[int]:
 
 
 def composing(pid: int) -> bool:
-    """Whether a worker is past its start: it ignores Ctrl-C from then on."""
+    """Whether one of these processes is past its start: it ignores Ctrl-C from then on."""
     return bool(signals(pid, "SigIgn") >> (signal.SIGINT - 1) & 1)
 
 
@@ -179,3 +183,50 @@ def test_no_worker_outlives_the_command(campaign, start_server, end) -> None:
         # Nobody is left to end them: they see that by themselves.
         until(lambda: not any(map(there, started)), seconds=2)
     assert [pid for pid in started if there(pid)] == []
+
+
+@pytest.fixture
+def reading(campaign, start_server) -> tuple[subprocess.Popen[str], int]:
+    """A command in the middle of enrolling a long list, and the process that reads it."""
+    prepare(campaign, start_server(), rows=LONG)
+    run = campaign.start("send", "list.csv")
+    until(lambda: any(map(composing, workers(run))))
+    (reader,) = workers(run)
+    return run, reader
+
+
+def enrolled(campaign) -> int:
+    with sqlite3.connect(campaign.state / "campaigns" / "list-hello" / "ledger.db") as ledger:
+        (count,) = ledger.execute("SELECT count(*) FROM recipients").fetchone()
+    ledger.close()
+    return int(count)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_while_the_list_is_read_nothing_is_enrolled_and_no_process_is_left(campaign, reading, end) -> None:
+    run, reader = reading
+    run.send_signal(end)
+    if end != signal.SIGKILL:
+        # As from a terminal, to the whole group.
+        os.kill(reader, end)
+
+    out, err = run.communicate(timeout=30)
+
+    expected = (-end, "") if end == signal.SIGKILL else (130, "\ncampaign: interrupted\n")
+    assert (run.returncode, out, err) == (expected[0], "", expected[1])
+    until(lambda: not there(reader), seconds=2)
+    assert enrolled(campaign) == 0
+
+
+def test_a_reader_that_is_killed_is_told_in_one_line_and_nothing_is_enrolled(campaign, reading) -> None:
+    run, reader = reading
+    kill(reader)
+
+    out, err = run.communicate(timeout=30)
+
+    line = "campaign: the process that reads the list has died; nothing of it is enrolled: is memory short?\n"
+    assert (run.returncode, out, err) == (74, "", line)
+    assert enrolled(campaign) == 0
+    # The next run enrols it all.
+    planned = campaign("send", "list.csv", "--limit", "1")
+    assert (planned.code, enrolled(campaign)) == (75, LONG)

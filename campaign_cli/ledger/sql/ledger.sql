@@ -1,13 +1,13 @@
 -- name: enrol
 -- A recipient that this listing already names stays as it is: no row changes, and the row is a duplicate.
-INSERT INTO recipients (key, local, domain, provider, state, listing, line, fields)
-VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)
+INSERT INTO recipients (key, local, domain, provider, line, fields, listing, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')
 ON CONFLICT (key) DO UPDATE
 SET provider = excluded.provider, listing = excluded.listing, line = excluded.line, fields = excluded.fields
 WHERE recipients.listing <> excluded.listing
 
--- name: other_row
-INSERT INTO other_rows (line, email, status, reason) VALUES (?, ?, ?, ?)
+-- name: invalid_row
+INSERT INTO other_rows (line, email, status, reason) VALUES (?, ?, 'invalid', ?)
 
 -- name: duplicate_row
 INSERT INTO other_rows (line, email, status, reason)

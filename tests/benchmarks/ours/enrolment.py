@@ -1,6 +1,7 @@
-"""Enrolling a list on a fresh state, without the rest of a run.
+"""Enrolling a list on a fresh state, as `campaign send` does it, without the rest of a run.
 
-`python enrolment.py LIST STATE_FOLDER` prints as JSON how many recipients are enrolled, and in how many seconds.
+`python enrolment.py LIST TEMPLATE STATE_FOLDER` prints as JSON how many recipients are enrolled, and in how many
+seconds: from looking at the list's header to the last row's being durable.
 """
 
 from __future__ import annotations
@@ -8,31 +9,21 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
+from datetime import datetime
 
-from campaign_cli.audience.lists import open_list
-from campaign_cli.config.providers import shipped_providers
-from campaign_cli.ledger.folder import StateFolder
-from campaign_cli.ledger.ledger import Ledger
-from campaign_cli.ledger.shared import SharedState
-from campaign_cli.policy.providers import Providers
-
-NAME = "enrolment"
+from campaign_cli.config.load import load_settings
+from campaign_cli.engine.campaign import open_campaign
+from campaign_cli.engine.preparation import prepare
 
 
-def main(source: str, state: str) -> None:
+def main(source: str, template: str, state: str) -> None:
     """Read the list and enrol it, durably."""
-    folder = StateFolder(Path(state))
-    folder.create(NAME)
-    shared = SharedState.open(folder.shared)
-    ledger = Ledger.open(folder.ledger(NAME), name=NAME, shared=shared, now=time.time())
-    providers = Providers.of(shipped_providers().values())
+    settings = load_settings(None, {"template": template, "state": state, "relay": ("smtp://127.0.0.1:9",)})
     started = time.monotonic()
-    ledger.enrol(open_list(source), providers, source=source, template="none")
-    seconds = time.monotonic() - started
-    enrolled = sum(work.count for work in ledger.work())
-    ledger.close()
-    shared.close()
+    prepared = prepare(settings, source, now=datetime.now().astimezone())
+    with open_campaign(settings, prepared, print) as campaign:
+        seconds = time.monotonic() - started
+        enrolled = sum(work.count for work in campaign.ledger.work())
     print(json.dumps({"enrolled": enrolled, "seconds": seconds}))
 
 

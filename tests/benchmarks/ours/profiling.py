@@ -7,6 +7,7 @@ that sends is under the profile, which makes it slower, and small functions more
 from __future__ import annotations
 
 import cProfile
+import json
 import pstats
 import sys
 import time
@@ -62,8 +63,8 @@ def composing(contacts: str) -> list[float]:
     rows = [row for row in prepared.contacts if isinstance(row, Contact)]
     now, taken = time.time(), []
     for row in rows:
-        before = time.perf_counter()
-        prepared.composer.compose(row.address, row.fields, message_id=f"<{row.line}@benchmark.test>", date=now)
+        before, fields = time.perf_counter(), json.loads(row.fields)
+        prepared.composer.compose(row.address, fields, message_id=f"<{row.line}@benchmark.test>", date=now)
         taken.append((time.perf_counter() - before) * 1e6)
     return taken
 

@@ -25,14 +25,16 @@ NO_SHEET = "cannot be read as a spreadsheet: it is damaged, or takes more than 2
 MEGABYTE = 1 << 20
 
 READ = """
-import resource, sys
+import sys
+from pathlib import Path
 from campaign_cli.audience.lists import open_list, read_addresses
 from campaign_cli.model.errors import ListError
 try:
     sum(1 for row in (read_addresses if sys.argv[2] == "plain" else open_list)(sys.argv[1]))
 except ListError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which begins with that of the process that started this one.
+print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
 """
 
 

@@ -1,5 +1,7 @@
 import io
+import json
 import os
+import pickle
 import sys
 import tempfile
 import threading
@@ -41,6 +43,10 @@ def contacts(content: str | bytes, name: str = "list.csv", email_column: str | N
     return open_list(written(content, name), email_column=email_column)
 
 
+def contact(line: int, address: Address, fields: dict[str, str]) -> Contact:
+    return Contact(line, address, json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+
+
 def complaint(act: Callable[[], Iterable[object]]) -> str:
     """What is said of a list that is no good, when it is opened or when its rows are read."""
     try:
@@ -55,7 +61,7 @@ def test_a_row_is_a_contact_with_the_names_of_a_template_or_says_why_it_is_none(
         "list.csv",
         {"first_name", "e_mail", "Town", "town", "email"},
         [
-            Contact(
+            contact(
                 2,
                 BOB,
                 {"first_name": "Zoë", "e_mail": "Bob@x.org", "Town": "Bern", "town": "Bern", "email": "Bob@x.org"},
@@ -74,8 +80,8 @@ def test_a_json_key_that_is_missing_is_no_field_and_null_is_an_empty_one() -> No
     assert (found.columns, [*found]) == (
         {"email", "Age", "age"},
         [
-            Contact(1, ANN, {"email": "ann@x.org", "Age": "7", "age": "7"}),
-            Contact(2, BOB, {"email": "Bob@x.org", "Age": "", "age": ""}),
+            contact(1, ANN, {"email": "ann@x.org", "Age": "7", "age": "7"}),
+            contact(2, BOB, {"email": "Bob@x.org", "Age": "", "age": ""}),
             BadRow(3, "", "there is no address"),
             BadRow(4, "", f"it is not a JSON object, such as {ANN_AS_JSON}"),
         ],
@@ -84,12 +90,12 @@ def test_a_json_key_that_is_missing_is_no_field_and_null_is_an_empty_one() -> No
 
 def test_a_json_key_that_comes_late_takes_no_name_from_those_that_are_known() -> None:
     *_, last = contacts('{"email": "ann@x.org", "town": "Bern"}\n' * 1000 + '{"email": "Bob@x.org", "Town": "Bonn"}\n')
-    assert last == Contact(1001, BOB, {"email": "Bob@x.org", "Town": "Bonn"})
+    assert last == contact(1001, BOB, {"email": "Bob@x.org", "Town": "Bonn"})
 
 
 def test_email_is_always_the_address_that_is_sent_to() -> None:
     (found,) = contacts("email,Work\nbob@home.org,ann@x.org\n", email_column="work")
-    assert found == Contact(2, ANN, {"email": "ann@x.org", "Work": "ann@x.org", "work": "ann@x.org"})
+    assert found == contact(2, ANN, {"email": "ann@x.org", "Work": "ann@x.org", "work": "ann@x.org"})
 
 
 def test_of_what_stands_for_an_address_only_the_beginning_is_kept() -> None:
@@ -119,7 +125,7 @@ def test_an_encoding_changes_nothing_and_is_told_when_it_is_a_guess(
 ) -> None:
     found = contacts(mark + content.encode(encoding), name)
     fields = {"email": "ann@x.org", "Größe": "Zoë Müller", "größe": "Zoë Müller"}
-    assert (found.encoding, [*found]) == (guessed, [Contact(line, ANN, fields)])
+    assert (found.encoding, [*found]) == (guessed, [contact(line, ANN, fields)])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_a_list_that_cannot_be_read_is_told_with_its_name() -> None:
 )
 def test_a_list_may_be_read_as_often_as_one_likes_also_at_the_same_time(opened: Callable[[], ContactList]) -> None:
     found = opened()
-    first, second = [*found], [*zip(found, found, strict=True)]
+    first, second = [*found], [*zip(found, pickle.loads(pickle.dumps(found)), strict=True)]
     assert [type(row) for row in first] == [Contact, BadRow, Contact]
     assert second == [*zip(first, first, strict=True)]
 

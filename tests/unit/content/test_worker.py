@@ -1,8 +1,7 @@
-"""The worker as its parent sees it: a process, for it bounds its own memory and takes no signals."""
+"""The worker as its parent sees it: a process, for it bounds its own memory."""
 
 import marshal
 import pickle
-import signal
 import socket
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from pathlib import Path
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import load_template
-from campaign_cli.content.worker import HEAD, Order, answered, framed
+from campaign_cli.content.worker import Order, answered
 from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.frames import HEAD, framed
 
 TEMPLATE = "---\nsubject: Hi\n---\n{% if name == 'odd' %}{{ 1 // 0 }}{% endif %}Dear {{ name }}\n"
 START = "import sys; from campaign_cli.content import worker; {before}; worker.main({descriptor})"
@@ -102,11 +102,3 @@ def test_a_message_that_takes_too_long_is_told_in_words_and_the_others_are_made(
     with Worker(tmp_path, ENDLESS) as worker:
         too_long = "the template takes more than 0 s for this row"
         assert worker.ask("ann", "endless", "bob") == [worker.made_here("ann"), too_long, worker.made_here("bob")]
-
-
-def test_signals_for_the_whole_group_do_not_end_it_and_its_parents_end_does(tmp_path: Path) -> None:
-    with Worker(tmp_path) as worker:
-        before = worker.ask("ann")
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            worker.process.send_signal(number)
-        assert worker.ask("ann") == before

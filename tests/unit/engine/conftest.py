@@ -17,6 +17,7 @@ from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.ledger.committer import Committer
+from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
@@ -166,8 +167,9 @@ class World:
     def lane(self, *names: str, rate: str = "none", connections: int = 1, most: int = 9999, kind: Any = Lane) -> Any:
         """A lane that has `names` to send to."""
         provider = Provider("default", (), parse_pace(rate), connections, most)
-        rows = [Contact(line, Address(name, "x.example"), {}) for line, name in enumerate(names, 2)]
-        self.ledger.enrol(rows, Providers.of([provider]), source="list.csv", template="hello.txt")
+        rows = [Contact(line, Address(name, "x.example"), "{}") for line, name in enumerate(names, 2)]
+        found = batches(rows, Providers.of([provider]))
+        self.ledger.enrol(found, source="list.csv", template="hello.txt")
         composer: Any = SimpleNamespace(domain="y.example", compose=self._compose)
         routes: Any = self
         self.budgets = Budgets(self.shared, self.halt)

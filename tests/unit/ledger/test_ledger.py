@@ -1,4 +1,5 @@
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.changes import Change
+from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger, Place
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
@@ -29,7 +31,7 @@ START = Place()
 
 def contact(line: int, email: str, **fields: str) -> Contact:
     local, _, domain = email.partition("@")
-    return Contact(line, Address(local, domain), {"email": email, **fields})
+    return Contact(line, Address(local, domain), json.dumps({"email": email, **fields}, separators=(",", ":")))
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def ledger(tmp_path: Path, shared: SharedState) -> Iterator[Ledger]:
 
 
 def enrol(ledger: Ledger, *rows: Row) -> None:
-    ledger.enrol(rows, PROVIDERS, source="list.csv", template="hello.txt")
+    ledger.enrol(batches(rows, PROVIDERS), source="list.csv", template="hello.txt")
 
 
 def claim(ledger: Ledger, count: int = 9, now: float = 1.0, after: Place = START) -> list[Recipient]:
@@ -111,7 +113,7 @@ def test_a_list_that_breaks_half_way_changes_nothing(ledger: Ledger) -> None:
         raise ValueError("half-way")
 
     with pytest.raises(ValueError, match="half-way"):
-        ledger.enrol(broken(), PROVIDERS, source="other.csv", template="hello.txt")
+        ledger.enrol(batches(broken(), PROVIDERS), source="other.csv", template="hello.txt")
     assert statuses(ledger) == [(2, "ann@gmail.com", "pending")]
     assert emails(claim(ledger)) == ["ann@gmail.com"]
 

@@ -14,7 +14,7 @@ from campaign_cli.model.lifecycle import RowStatus, State
 from campaign_cli.model.result import Result
 from campaign_cli.report.csv import COLUMNS, FORMULA_STARTS, write_report, write_rows
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+TEXT = st.text(st.sampled_from(",\"' =") | st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 TIME = st.none() | st.floats(0, 4e9)
 RESULTS = st.builds(
     Result,
@@ -80,6 +80,14 @@ def test_another_reader_finds_every_result_in_its_place_and_no_formula(results: 
             assert not row[column].startswith((*FORMULA_STARTS, "\t", "\r"))
             words = re.split(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", value)
             assert row[column].removeprefix("'") == " ".join(words).strip().removeprefix("'")
+
+
+@given(st.lists(RESULTS, max_size=8))
+def test_it_is_byte_by_byte_what_pythons_writer_makes_of_the_same_cells(results: list[Result]) -> None:
+    file, again = io.StringIO(newline=""), io.StringIO(newline="")
+    write_rows(file, results)
+    csv.writer(again, lineterminator="\n").writerows(csv.reader(io.StringIO(file.getvalue(), newline=""), strict=True))
+    assert file.getvalue() == again.getvalue()
 
 
 def test_a_report_that_cannot_be_finished_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Enrolling a list: a long one is read in another process, while this one writes it down."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import pickle
+from collections.abc import Generator
+from contextlib import closing, suppress
+
+from campaign_cli.audience.lists import ContactList
+from campaign_cli.config.settings import Settings
+from campaign_cli.engine.preparation import Prepared
+from campaign_cli.engine.process import program, spawned
+from campaign_cli.ledger.entries import Batch, batches
+from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.model.errors import ListError, StateError
+from campaign_cli.model.frames import framed, next_frame
+from campaign_cli.policy.providers import Providers
+
+LONG = 1_000_000
+"""Octets of a list that takes longer to read than a process takes to start."""
+
+READER = program("campaign_cli.engine.reader")
+
+
+def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
+    """Make the prepared list the campaign's: all of it, or nothing when it raises ListError or StateError."""
+    source, template = prepared.contacts.source, str(prepared.template.path)
+    with closing(_batches(prepared.contacts, settings.providers)) as found:
+        ledger.enrol(found, source=source, template=template)
+
+
+def pays(contacts: ContactList) -> bool:
+    """Whether a process of its own reads this list sooner than this one would, with a core to run on."""
+    return contacts.octets > LONG and len(os.sched_getaffinity(0)) > 1
+
+
+def _batches(contacts: ContactList, providers: Providers) -> Generator[Batch]:
+    """The rows of `contacts`. A process that reads them is gone when this is closed."""
+    process = None
+    if pays(contacts):
+        with suppress(OSError):
+            process, connection = spawned(READER)
+    if process is None:
+        yield from batches(contacts, providers)
+        return
+    try:
+        with connection, connection.makefile("rb") as frames:
+            connection.sendall(framed(pickle.dumps((contacts, providers))))
+            while frame := next_frame(frames):
+                batch: Batch | str = marshal.loads(frame)  # noqa: S302
+                if not isinstance(batch, str):
+                    yield batch
+                elif batch:
+                    raise ListError(batch)
+                else:
+                    return
+    except OSError:
+        # What is said when it ends in the middle of a frame holds for the middle of a write, too.
+        pass
+    finally:
+        process.kill()
+        process.wait()
+    raise StateError("the process that reads the list has died; nothing of it is enrolled: is memory short?")
