@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -164,7 +165,7 @@ class Ledger:
         """
         values = {"provider": provider, "now": now, "listing": self.listing, "count": count}
         with translated(self.path):
-            rows = self._connection.execute(self._sql["claim"], values | after.values).fetchall()
+            rows: list[Any] = self._connection.execute(self._sql["claim"], values | after.values).fetchall()
             if suppressed := [row[:1] for row in rows if row[-1]]:
                 # Suppressed while the run was under way.
                 with transaction(self._connection):
