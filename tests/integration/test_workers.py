@@ -179,3 +179,16 @@ def test_no_worker_outlives_the_command(campaign, start_server, end) -> None:
         # Nobody is left to end them: they see that by themselves.
         until(lambda: not any(map(there, started)), seconds=2)
     assert [pid for pid in started if there(pid)] == []
+
+
+def test_a_dry_run_tells_of_a_template_without_an_end_or_with_no_measure_within_seconds(campaign, start_server) -> None:
+    prepare(campaign, start_server(), rows=2)
+    add_to_template(campaign, f"{{% if name == 'P0' %}}{ENDLESS}{{% else %}}{GREEDY}{{% endif %}}")
+    began = time.monotonic()
+
+    ended = campaign("send", "list.csv", "--dry-run")
+
+    assert (ended.code, ended.err) == (65, "")
+    assert time.monotonic() - began < 15
+    assert "the template takes more than 5 s for this row" in ended.out
+    assert "MemoryError" in ended.out
