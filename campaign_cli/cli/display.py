@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from campaign_cli.cli.streams import print_json
+from campaign_cli.cli.streams import print_json, shown
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.lifecycle import RowStatus, State
 
@@ -75,7 +75,7 @@ class Display:
 
     def tell(self, line: str) -> None:
         """One plain line."""
-        self.console.print(Text(line))
+        self.console.print(Text(shown(line)))
 
     def say_json(self, value: Any) -> None:
         """The one object of `--json`."""

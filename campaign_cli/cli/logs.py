@@ -8,7 +8,18 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from campaign_cli.cli.streams import shown
 from campaign_cli.model.errors import StateError
+
+
+class Line(logging.Formatter):
+    """One line for each record, whatever a server or a list had in it."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What a log makes of a record."""
+        return shown(super().format(record))
 
 
 class LogFile(logging.FileHandler):
@@ -34,8 +45,7 @@ def start_logging(*, verbose: bool, file: Path | None) -> None:
             targets.append(LogFile(file, encoding="utf-8"))
         except OSError as error:
             raise StateError(f"the log {file} cannot be written: {error.strerror}; name another file") from None
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03d+00:00 %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
+    formatter = Line("%(asctime)s.%(msecs)03d+00:00 %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     logger = logging.getLogger("campaign_cli")
     logger.handlers = targets or [logging.NullHandler()]
     logger.propagate = False

@@ -8,7 +8,7 @@ import sys
 import click
 
 from campaign_cli import __version__
-from campaign_cli.cli.streams import end_as_interrupted, open_streams
+from campaign_cli.cli.streams import end_as_interrupted, open_streams, shown
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 
 COMMANDS = ("send", "report", "status", "providers", "suppress")
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         return ExitCode.USAGE
     except CampaignError as error:
         for line in str(error).splitlines():
-            click.echo(f"campaign: {line}", err=True)
+            click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("campaign: interrupted", err=True)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from campaign_cli.cli.display import STATE_ORDER, STYLES, Display, iso_time, local_time
+from campaign_cli.cli.streams import shown
 from campaign_cli.model.duration import format_duration
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def show_plan(plan: Plan, display: Display) -> None:
         display.say_json(plan_json(plan))
         return
     console = display.console
-    console.print(Text(f"{plan.name}: a dry run of {plan.source} with {plan.template}; nothing is sent or written"))
+    display.tell(f"{plan.name}: a dry run of {plan.source} with {plan.template}; nothing is sent or written")
     console.print()
     for state in STATE_ORDER:
         if count := plan.states.get(state):
@@ -48,13 +49,15 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print(_table(plan, narrow=console.width < NARROW))
         end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
-        console.print(Text(f"Started now it would take {length}{end}. The report would go to {plan.report}"))
+        display.tell(f"Started now it would take {length}{end}. The report would go to {plan.report}")
     else:
         console.print(Text("Nobody is left to send to." if plan.rows else "The list has no rows."))
     for number, sample in enumerate(plan.samples, 1):
         console.print()
         if isinstance(sample, str):
-            panel = Panel(Text(sample, style="red"), title=f"message {number}: cannot be made", title_align="left")
+            panel = Panel(
+                Text(shown(sample), style="red"), title=f"message {number}: cannot be made", title_align="left"
+            )
         else:
             panel = Panel(_sample(sample), title=f"message {number}", title_align="left")
         console.print(panel, soft_wrap=False)

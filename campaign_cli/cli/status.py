@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
-from campaign_cli.cli.streams import check_written, print_json
+from campaign_cli.cli.streams import check_written, print_json, shown
 
 
 @click.command(short_help="Show where campaigns stand, also while one runs.")
@@ -53,14 +53,14 @@ def _show(campaign: dict[str, Any], *, details: bool) -> None:
     from campaign_cli.cli.display import STATE_ORDER
     from campaign_cli.model.lifecycle import State
 
-    shown = (*STATE_ORDER, State.SUBMITTING)
+    order = (*STATE_ORDER, State.SUBMITTING)
     states = campaign["states"]
-    counts = ", ".join(f"{states[state]:,} {state}" for state in shown if states.get(state))
+    counts = ", ".join(f"{states[state]:,} {state}" for state in order if states.get(state))
     print(f"{campaign['name']}: {campaign['rows']:,} rows: {counts}")
     if campaign["running"]:
-        print(f"  running: {campaign['running']}")
+        print(shown(f"  running: {campaign['running']}"))
     if details:
-        print(f"  list: {campaign['list']}")
-        print(f"  template: {campaign['template']}")
+        print(shown(f"  list: {campaign['list']}"))
+        print(shown(f"  template: {campaign['template']}"))
         for provider, count in campaign["remaining_by_provider"].items():
             print(f"  left at {provider}: {count:,}")

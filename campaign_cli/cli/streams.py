@@ -6,6 +6,7 @@ import errno
 import io
 import json as json_module
 import os
+import re
 import signal
 import sys
 from typing import Any, TextIO
@@ -14,6 +15,14 @@ from campaign_cli.model.errors import CampaignError, ExitCode
 
 NOBODY_THERE = (errno.EPIPE, errno.EIO)
 """What writing to a pipe without a reader ends in, and to a terminal that was closed: that is no error of ours."""
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def shown(text: str) -> str:
+    """`text` on one line that cannot move a terminal's cursor, whatever a list, a server or a file had in it."""
+    return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class OutputError(CampaignError):
@@ -85,7 +94,9 @@ def for_programs() -> TextIO:
 
 def print_json(value: Any) -> None:
     """Say `value` to a program. Raises OutputError."""
-    print(json_module.dumps(value, ensure_ascii=False, indent=2), file=for_programs())
+    said = json_module.dumps(value, ensure_ascii=False, indent=2)
+    # JSON need not escape these, and a terminal obeys them.
+    print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", said), file=for_programs())
     check_written()
 
 

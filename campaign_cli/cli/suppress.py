@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
-from campaign_cli.cli.streams import check_written, print_json
+from campaign_cli.cli.streams import check_written, print_json, shown
 
 if TYPE_CHECKING:
     from campaign_cli.model.address import Address
@@ -89,7 +89,7 @@ def import_(file: str, reason: str, config: Path | None, state: str | None) -> N
 
     _add(good(), reason, config, state)
     for row in bad:
-        click.echo(f"{shown_source(file)}:{row.line}: {row.email}: {row.reason}; left out", err=True)
+        click.echo(shown(f"{shown_source(file)}:{row.line}: {row.email}: {row.reason}; left out"), err=True)
 
 
 def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: str | None) -> None:

@@ -14,12 +14,16 @@ from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
+from campaign_cli.model.errors import ComposeError
 
 NAME_FIELDS = ("name", "full_name", "fullname", "display_name")
 """Columns that hold a contact's whole name, the first that is there and not empty."""
 
 FIRST_NAME_FIELDS = ("first_name", "firstname", "given_name")
 LAST_NAME_FIELDS = ("last_name", "lastname", "surname", "family_name")
+
+LARGEST = 50_000_000
+"""Octets in a message: more than any provider takes, and many are in hand at a time."""
 
 
 class Composer:
@@ -58,6 +62,8 @@ class Composer:
             part_names = ("Content-Type",)
         block = b"".join(header) + part_header
         check_block(block, (*self._names, *[name for name, _ in rendered.headers], "MIME-Version", *part_names))
+        if len(body) > LARGEST:
+            raise ComposeError(f"the message has {len(body):,} bytes, and no provider takes more than {LARGEST:,}")
         return Message(message_id, block + b"\r\n" + body, date)
 
 

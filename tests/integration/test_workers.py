@@ -230,3 +230,16 @@ def test_a_reader_that_is_killed_is_told_in_one_line_and_nothing_is_enrolled(cam
     # The next run enrols it all.
     planned = campaign("send", "list.csv", "--limit", "1")
     assert (planned.code, enrolled(campaign)) == (75, LONG)
+
+
+def test_a_dry_run_tells_of_a_template_without_an_end_or_with_no_measure_within_seconds(campaign, start_server) -> None:
+    prepare(campaign, start_server(), rows=2)
+    add_to_template(campaign, f"{{% if name == 'P0' %}}{ENDLESS}{{% else %}}{GREEDY}{{% endif %}}")
+    began = time.monotonic()
+
+    ended = campaign("send", "list.csv", "--dry-run")
+
+    assert (ended.code, ended.err) == (65, "")
+    assert time.monotonic() - began < 15
+    assert "the template takes more than 5 s for this row" in ended.out
+    assert "MemoryError" in ended.out

@@ -87,7 +87,7 @@ class Connection:
     def _receive(self) -> None:
         self._send(self._unsaid)
         self._unsaid = b""
-        with self._over_on_error():
+        with self.over_on_error():
             octets = self.sock.recv(1 << 16)
         if not octets:
             raise Over
@@ -103,12 +103,12 @@ class Connection:
             self._send(octets[start : start + step])
 
     def _send(self, octets: bytes) -> None:
-        with self._over_on_error():
+        with self.over_on_error():
             self.sock.sendall(octets)
 
     def start_tls(self) -> None:
         assert self.context
-        with self._over_on_error():
+        with self.over_on_error():
             self.sock = self.context.wrap_socket(self.sock, server_side=True)
             self.sock.settimeout(LONGEST)
 
@@ -125,7 +125,7 @@ class Connection:
         return bool(poll.poll(seconds * 1000))
 
     @contextmanager
-    def _over_on_error(self) -> Iterator[None]:
+    def over_on_error(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError):
@@ -196,14 +196,12 @@ deaf: Action = wait(LONGEST)
 
 
 def close(connection: Connection) -> None:
-    """FIN; within TLS, without its close_notify (RFC 8446 6.1)."""
+    """FIN; within TLS, without its close_notify (RFC 8446 6.1). What the client still says is not read."""
+    with connection.over_on_error():
+        connection.sock.shutdown(socket.SHUT_WR)
+    # Closed at once, the system would answer what comes with RST, and spoil the last reply.
+    connection.deaf(LONGEST)
     raise Over
-
-
-def leave(connection: Connection) -> None:
-    """FIN, and hear the client out, or the system would answer what it still says with RST and spoil the last reply."""
-    connection.sock.shutdown(socket.SHUT_WR)
-    silent(connection)
 
 
 def reset(connection: Connection) -> None:

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from campaign_cli.content import composer as module
 from campaign_cli.content.composer import Composer, display_name
 from campaign_cli.content.shapes import filled
 from campaign_cli.content.template import load_template
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
+from campaign_cli.model.errors import ComposeError
 
 INJECTION = "=?UTF-8?Q?=0D=0ABcc=3A_evil=40example.org?="
 ANN = Address("ann", "x.example")
@@ -58,6 +60,14 @@ def test_a_small_message_is_these_bytes(tmp_path: Path) -> None:
         b"Dear Ann,\r\n\r\nbye\r\n",
         DATE,
     )
+
+
+def test_a_message_that_no_provider_takes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST", 1000)
+    made = composer(tmp_path, "---\nsubject: Hi\n---\n{{ text }}\n")
+    assert compose(made, text="x" * 900).content.endswith(b"x\r\n")
+    with pytest.raises(ComposeError, match=r"^the message has 1,00[0-9] bytes, and no provider takes more than 1,000$"):
+        compose(made, text="x\n" * 334)
 
 
 LONG = st.sampled_from(
