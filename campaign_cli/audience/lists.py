@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
+from hashlib import file_digest
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,8 @@ EMAIL = "email"
 class ContactList:
     """A list whose header is good. May be iterated as often as one likes; memory does not grow with it."""
 
-    def __init__(self, source: str, table: Table, email_column: str | None) -> None:
+    def __init__(self, path: Path, source: str, table: Table, email_column: str | None) -> None:
+        self._path = path
         self.source = source
         """What messages call it: its path, or `standard input`."""
         self.encoding = table.guessed
@@ -42,6 +44,14 @@ class ContactList:
         plain = [names[0] for names in self._names.values() if len(names) == 1]
         usual = table.uniform and len(plain) == len(self._names) and self._names[self._address_column] == (EMAIL,)
         self._plain = plain if usual else None
+
+    def digest(self) -> str:
+        """A hash of its file's bytes. Raises ListError."""
+        try:
+            with self._path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ListError(f"{self.source}: cannot be read: {error.strerror}") from None
 
     def __iter__(self) -> Iterator[Row]:
         for record in self._table.records():
@@ -131,7 +141,7 @@ def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Ad
 
 def _list_in(path: Path, source: str, email_column: str | None) -> ContactList:
     name = shown_source(source)
-    return ContactList(name, open_table(path, name), email_column)
+    return ContactList(path, name, open_table(path, name), email_column)
 
 
 def _plain_addresses(entries: Iterator[tuple[int, str]]) -> Iterator[Address | BadRow]:
