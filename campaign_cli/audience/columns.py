@@ -56,14 +56,21 @@ def check_header(place: str, cells: Sequence[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() for cell in cells)
     if not any(names):
         raise ListError(f"{place}: this line cannot be a header: it is empty")
+    if any("\0" in name for name in names):
+        raise ListError(
+            f"{place}: this line cannot be a header: it has NUL bytes in it, so it is no text, or UTF-16 without its "
+            "mark; save the list as CSV in UTF-8"
+        )
     if contact := next((name for name in names if re.search(r"\S@\S+\.\S", name)), None):
         raise ListError(
             f"{place}: this line cannot be a header: {contact[:LONGEST_SHOWN]!r} is an address; the first line must "
             "name the columns, such as: email,name"
         )
-    for place_in_line, name in enumerate(names):
-        if name and name in names[:place_in_line]:
+    seen: set[str] = set()
+    for name in filter(None, names):
+        if name in seen:
             raise ListError(f"{place}: two columns are named {name[:LONGEST_SHOWN]!r}: give one another name")
+        seen.add(name)
     return names
 
 

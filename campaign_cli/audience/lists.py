@@ -14,7 +14,7 @@ from campaign_cli.audience.addresses import parse_address
 from campaign_cli.audience.columns import address_column, template_names
 from campaign_cli.audience.encoding import encoding_of
 from campaign_cli.audience.spool import shown_source, spooled, without_comments
-from campaign_cli.audience.tables import Record, Table, open_table
+from campaign_cli.audience.tables import Record, Table, bounded_lines, open_table
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import ListError
@@ -118,7 +118,8 @@ def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Ad
         except OSError as error:
             raise ListError(f"{name}: cannot be read: {error.strerror}") from None
         with file:
-            entries = ((line, text) for line, text in enumerate(file, 1) if text.strip() and not text.startswith("#"))
+            lines = enumerate(bounded_lines(file, name), 1)
+            entries = ((line, text) for line, text in lines if text.strip() and not text.startswith("#"))
             first, head = next(entries, (0, ""))
             if not head:
                 raise ListError(f"{name}: there is no address in it: write one on each line")

@@ -6,18 +6,21 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
 from campaign_cli.audience.columns import check_header, is_address_column
 from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.audience.sheets import Sheet, as_text
 from campaign_cli.model.errors import ListError
 
 DELIMITERS = (",", ";", "\t", "|")
 
 LONGEST_CELL = 1_000_000
 """Characters in a cell: a longer one is a quote that was never closed."""
+
+LONGEST_ROW = 10_000_000
+"""Characters in a row: a longer one is no row, and would not be read without the memory for it."""
 
 OBJECTS_LOOKED_AT = 1000
 """JSON objects at the head of a list whose keys are its columns."""
@@ -78,6 +81,20 @@ def open_table(path: Path, source: str) -> Table:
         raise ListError(f"{source}: cannot be read: {error.strerror}") from None
 
 
+def bounded_lines(file: IO[str], source: str) -> Iterator[str]:
+    """The lines of `file`. Raises ListError for one that no list has, before it is in memory."""
+    number = 0
+    while line := file.readline(LONGEST_ROW + 1):
+        number += 1
+        if len(line) > LONGEST_ROW:
+            raise _too_long(source, number)
+        yield line
+
+
+def _too_long(source: str, line: int) -> ListError:
+    return ListError(f"{source}:{line}: this row has more than {LONGEST_ROW:,} characters: this is no list, or damaged")
+
+
 def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
     """A row under its columns; one that has more than they can hold is wrong."""
     if not problem and len(cells) == len(columns) and all(columns):
@@ -120,9 +137,19 @@ def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
 def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """Each row that is not blank, with the line it begins on and what is wrong with it."""
     with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        line, length = 1, 0
+
+        def lines() -> Iterator[str]:
+            nonlocal length
+            while text := file.readline(LONGEST_ROW + 1):
+                length += len(text)
+                if length > LONGEST_ROW:
+                    raise _too_long(source, line)
+                yield text
+
+        reader = csv.reader(lines(), delimiter=delimiter, strict=True)
         while True:
-            line = reader.line_num + 1
+            line, length = reader.line_num + 1, 0
             try:
                 cells = next(reader)
             except StopIteration:
@@ -131,7 +158,12 @@ def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterato
                 # What stands after a quote that never closes is part of its cell: no row from here on can be believed.
                 # One that closes at the opening quote of another cell has swallowed the rows between.
                 swallowed = reader.line_num > line
-                if swallowed or "unexpected end" in str(error) or "field larger" in str(error):
+                if "field larger" in str(error) and not swallowed:
+                    raise ListError(
+                        f"{source}:{line}: a cell has more than {LONGEST_CELL:,} characters: "
+                        "if a quote opens in this row, close it"
+                    ) from None
+                if swallowed or "unexpected end" in str(error):
                     raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
                 yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
                 continue
@@ -161,13 +193,13 @@ def _json_lines(path: Path, source: str) -> Table:
 
     def records() -> Iterator[Record]:
         with path.open(encoding=encoding, newline="\n") as file:
-            for line, text in enumerate(file, 1):
+            for line, text in enumerate(bounded_lines(file, source), 1):
                 if not text.strip():
                     continue
                 try:
                     row = json.loads(text)
                     named = row if isinstance(row, dict) else {}
-                    cells = {key.strip(): _text(value) for key, value in named.items() if key.strip()}
+                    cells = {key.strip(): as_text(value) for key, value in named.items() if key.strip()}
                     if "\\u" in text:
                         # Half of a surrogate pair is no character (RFC 8259 8.2), and nothing could be written with it.
                         json.dumps(row, ensure_ascii=False).encode()
@@ -198,47 +230,14 @@ def _json_lines(path: Path, source: str) -> Table:
 
 
 def _spreadsheet(path: Path, source: str) -> Table:
-    """The first sheet. The library reads a sheet whole: a list of millions is better kept as CSV."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    def rows() -> Iterator[tuple[int, list[Any]]]:
-        try:
-            with CalamineWorkbook.from_path(str(path)) as workbook:
-                sheet = workbook.get_sheet_by_index(0)
-                for line, cells in enumerate(sheet.iter_rows(), 1):
-                    if any(_text(cell).strip() for cell in cells):
-                        yield line, cells
-        except (CalamineError, ValueError) as error:
-            raise ListError(f"{source}: cannot be read as a spreadsheet: {error}") from None
-
-    line, header = next(rows(), (1, []))
-    columns = check_header(f"{source}:{line}", [_text(cell) for cell in header])
+    sheet = Sheet(str(path), source)
+    line, header = next(sheet.rows(), (1, []))
+    columns = check_header(f"{source}:{line}", header)
 
     def records() -> Iterator[Record]:
-        body = rows()
+        body = sheet.rows()
         next(body)
         for line, cells in body:
-            yield _record(line, columns, [_text(cell) for cell in cells], "")
+            yield _record(line, columns, cells, "")
 
     return Table(tuple(filter(None, columns)), line, records, True)
-
-
-def _text(value: Any) -> str:
-    """A JSON or spreadsheet value as a template puts it out: whole numbers without a point, dates as ISO 8601."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case int() | float():
-            return str(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
-        case _:
-            return str(value)

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay
@@ -108,7 +108,12 @@ class Routes:
     def _ended(self, session: Session) -> None:
         session.abort()
         self._open -= 1
-        self._ways[session.route].sessions -= 1
+        way = self._ways[session.route]
+        way.sessions -= 1
+        if session.out_of_step and way.relay.chunking:
+            # Some servers read a refused chunk as commands: each refusal would leave what is in flight uncertain.
+            way.relay = replace(way.relay, chunking=False)
+            log.warning("relay %s got out of step: no CHUNKING from now on", way.relay.name)
 
     def works(self, route: str) -> bool:
         """Whether `route` has not been given up."""
@@ -158,7 +163,8 @@ class Routes:
             way.cooling_until = time.monotonic() + CROWDED_WAIT
             log.info("relay %s takes no more than %d sessions now: %s", way.relay.name, way.sessions, way.trouble)
             return
-        if refusal.lasting:
+        if refusal.lasting and not (way.sessions or way.delivered):
+            # One that has let us in before is having a bad moment, whatever it says.
             way.given_up = way.trouble
         cooling = min(FIRST_COOLING * 2**way.failures, LONGEST_COOLING)
         way.failures += 1

@@ -25,15 +25,14 @@ class Tls(StrEnum):
 class Relay:
     """Where to connect and as whom. The password is never part of it.
 
-    `chunking` is whether CHUNKING (RFC 3030) is used where it is offered. Not unless asked for: the RSET that keeps
-    transactions apart with it is one too many for Exim, which counts ten in a session (smtp_accept_max_nonmail).
+    `chunking` is whether CHUNKING (RFC 3030) is used where it is offered.
     """
 
     host: str
     port: int
     tls: Tls
     user: str | None = None
-    chunking: bool = False
+    chunking: bool = True
 
     @property
     def name(self) -> str:
@@ -69,7 +68,7 @@ def parse_relay(text: str) -> Relay:
     query = parse_qs(url.query, keep_blank_values=True)
     if unknown := sorted(set(query) - {"tls", "chunking"}):
         raise ValueError(f"the relay's URL has ?{unknown[0]}=, which is not known: only ?tls= and ?chunking= are")
-    chunking = query.get("chunking", ["off"])[-1]
+    chunking = query.get("chunking", ["on"])[-1]
     if chunking not in ("on", "off"):
         raise ValueError(f"?chunking={chunking} is not known: write on or off")
     return Relay(

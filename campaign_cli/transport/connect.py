@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,9 @@ CONNECT_TIMEOUT = 30.0
 than this is down, and another is waiting."""
 
 
+SHUTTING_DOWN = 421
+"""The server closes the connection, whatever it was asked (RFC 5321 3.8)."""
+
 NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 """What OpenSSL, by its version, calls a greeting in plain text."""
 
@@ -35,17 +39,27 @@ class Refusal:
     lasting: bool
 
     def __str__(self) -> str:
-        said = str(self.answer) if isinstance(self.answer, Reply) else self.answer.reason
-        return f"{_STEPS[self.phase]}: {said}"
+        if isinstance(self.answer, Reply):
+            return f"{_REFUSED[self.phase]}: {self.answer}"
+        return f"{_FAILED[self.phase]}: {self.answer.reason}"
 
 
-_STEPS = {
+_REFUSED = {
     Phase.CONNECT: "cannot connect",
     Phase.GREETING: "refused the connection",
     Phase.EHLO: "refused EHLO",
     Phase.TLS: "TLS failed",
     Phase.AUTH: "refused the login",
 }
+
+_FAILED = _REFUSED | {
+    Phase.GREETING: "cannot connect",
+    Phase.EHLO: "EHLO failed",
+    Phase.AUTH: "the login failed",
+}
+
+LONGEST_SHOWN = 200
+"""Characters that are repeated of what is no SMTP: such a line may be as long as it likes."""
 
 
 async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
@@ -94,7 +108,9 @@ def _abort(client: aiosmtplib.SMTP) -> None:
 async def _ehlo(client: aiosmtplib.SMTP) -> None:
     try:
         await client.ehlo()
-    except aiosmtplib.SMTPHeloError:
+    except aiosmtplib.SMTPHeloError as error:
+        if error.code == SHUTTING_DOWN:
+            raise
         await client.helo()
 
 
@@ -117,7 +133,7 @@ def _session(client: aiosmtplib.SMTP, relay: Relay) -> Session:
         chunking="chunking" in offered and relay.chunking,
         eight_bit="8bitmime" in offered,
         smtputf8="smtputf8" in offered,
-        size=int(size) if size.isdigit() else None,
+        size=int(size) if re.fullmatch(r"[0-9]{1,20}", size) else None,
     )
     return Session(cast(asyncio.Transport, client.transport), route=relay.name, offers=offers)
 
@@ -126,8 +142,10 @@ def _refusal(phase: Phase, error: Exception) -> Refusal:
     if isinstance(error, aiosmtplib.SMTPConnectResponseError):
         phase = Phase.GREETING
     if isinstance(error, aiosmtplib.SMTPResponseException) and 200 <= error.code <= 599:
-        reply = reply_of(error.code, [plain(line.encode()) for line in error.message.splitlines()])
+        reply = reply_of(error.code, [_shown(line) for line in error.message.splitlines()])
         return Refusal(phase, reply, lasting=phase is Phase.AUTH and reply.code >= 500)
+    if isinstance(error, aiosmtplib.SMTPTimeoutError):
+        return Refusal(phase, Silence(f"no answer within {CONNECT_TIMEOUT:.0f} s"), lasting=False)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -140,6 +158,16 @@ def _refusal(phase: Phase, error: Exception) -> Refusal:
             # asyncio words ECONNREFUSED in its own way; a failed look-up has numbers of its own, below zero.
             reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
             return Refusal(phase, Silence(reason), lasting=False)
+        if isinstance(cause, aiosmtplib.SMTPServerDisconnected) and cause.__cause__ is None:
+            return Refusal(phase, Silence("the server closed the connection"), lasting=False)
         cause = cause.__cause__ or cause.__context__
-    said = plain(error.message.strip().encode()) if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
-    return Refusal(phase, Silence(said or type(error).__name__), lasting=phase is Phase.AUTH)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        said = f"not an SMTP reply: {error.code} {error.message}" if error.code > 0 else error.message
+        return Refusal(phase, Silence(_shown(said.strip())[:LONGEST_SHOWN]), lasting=False)
+    # What is left at AUTH: the server offers no way to log in that there is.
+    return Refusal(phase, Silence(_shown(str(error)) or type(error).__name__), lasting=phase is Phase.AUTH)
+
+
+def _shown(said: str) -> str:
+    """What aiosmtplib made of a server's words, in which a surrogate stands for an octet that is not UTF-8."""
+    return plain(said.encode("utf-8", "surrogateescape"))

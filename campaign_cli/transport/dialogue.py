@@ -4,12 +4,22 @@ Bytes from the server and the news that a mark is durable go in; bytes to write 
 out. Three ways of speaking, by what the server offers:
 
 - CHUNKING (RFC 3030) with PIPELINING (RFC 2920): MAIL, RCPT and BDAT with the content in one write, several
-  transactions in flight.
+  transactions in flight, RSET between them.
 - PIPELINING: MAIL, RCPT and DATA in one write, DATA last in its group; the content, its final dot, and the next
   transaction's MAIL, RCPT and DATA in one write.
 - Neither: one command at a time.
 
 Replies answer commands in their order, whatever the segments they come in (RFC 5321 4.1.1, RFC 2920 3.1).
+
+**RSET between chunked transactions in flight**, for what a refused one leaves behind is the server's own affair.
+Postfix (3.7) is done with each at its BDAT LAST, but its smtpd dies when MAIL, not RSET, is behind content that
+smtpd_end_of_data_restrictions refused. Exim (4.96) keeps a transaction whose recipient it refused: it says 503 to the
+next MAIL, takes the next recipient into the same envelope, and ends the session at the fourth such 503
+(smtp_max_synprot_errors). A server may do so after a refused BDAT, with the recipient that it had accepted (RFC 5321
+4.1.1.4 empties the envelope after content that was processed; RFC 3030 does not say of a BDAT that was not): two people
+would get the next message, and no reply would tell. After RSET an envelope is empty. Besides, a server that reads a
+refused chunk as commands (go-smtp does; RFC 3030 2 has it discarded) refuses what it takes for RSET, so that no later
+reply is taken for another's.
 """
 
 from __future__ import annotations
@@ -22,6 +32,14 @@ from campaign_cli.transport.transaction import Ending, Offers, Transaction, dot_
 
 CHUNKED_AT_ONCE = 8
 """Transactions in flight on a session with CHUNKING, and so the most that can become uncertain with it."""
+
+REFUSALS_BORNE = 10
+"""Refusals before the content in a session with CHUNKING, those included that what is in flight may yet get. The RSET
+after each follows another with no message between, and Exim, as shipped, ends a session at the eleventh such
+(smtp_accept_max_nonmail): what is in flight then has no answer. One after a message that it took is not counted."""
+
+FEWEST_AT_ONCE = 4
+"""When so few refusals are left that fewer than this may be in flight, another session is faster."""
 
 PIPELINED_AT_ONCE = 2
 """One whose content is written, and the next, whose commands went with it: RFC 2920 3.1 ends a group with DATA."""
@@ -42,8 +60,13 @@ class Dialogue:
         """Why no further transaction may start; None while one may."""
         self.cut_off = False
         """Whether the server has said 421: it closes, and does nothing of what was asked after that (RFC 5321 3.8)."""
+        self.out_of_step = False
+        """Whether the server has said what cannot stand where it stood."""
+        self.heard = 0
+        """How many replies have come. Part of one is none."""
         self._chunking = offers.chunking and offers.pipelining
         self._at_once = CHUNKED_AT_ONCE if self._chunking else PIPELINED_AT_ONCE if offers.pipelining else 1
+        self._bearable = REFUSALS_BORNE
         self._parser = ReplyParser()
         self._output: list[bytes] = []
         self._in_flight: list[Transaction] = []
@@ -58,9 +81,14 @@ class Dialogue:
     @property
     def room(self) -> int:
         """How many transactions may be started now."""
-        room = 0 if self.closing else self._at_once - len(self._in_flight)
+        room = 0 if self.closing else max(self._at_once - len(self._in_flight), 0)
         # Until its content is written, nothing of the next can be.
         return room if self._chunking else min(room, 1 - len(self._opening))
+
+    @property
+    def spent(self) -> bool:
+        """Whether no further transaction may start, though nothing is wrong: the server has refused enough."""
+        return self._at_once == 0
 
     @property
     def idle(self) -> bool:
@@ -113,7 +141,9 @@ class Dialogue:
         endings: Endings = []
         for answer in self._parser.feed(octets):
             if isinstance(answer, Silence):
+                self.out_of_step = True
                 return endings + self.lost(answer)
+            self.heard += 1
             self._answered(answer, endings)
             if self.closing:
                 # What is not handed over now never will be; no answer may be due that would end it.
@@ -147,7 +177,8 @@ class Dialogue:
     def _answered(self, reply: Reply, endings: Endings) -> None:
         if reply.code == 421:
             self._close(f"the server closes the session: {reply}")
-            for other in self._in_flight[1:]:
+            # RSET is answered before the first has begun.
+            for other in self._in_flight[0 if self.awaited is Phase.RSET else 1 :]:
                 other.behind = True
         # One that goes on after it has not closed, and may do what it was asked.
         self.cut_off = reply.code == 421
@@ -211,12 +242,16 @@ class Dialogue:
         """The content was answered."""
         taken, refusal = reply.code // 100 == 2, transaction.refusal
         if taken and refusal:
+            self.out_of_step = True
             self._close(f"the server is out of step: {reply}")
             if refusal.phase is Phase.MAIL:
                 # Its recipient may have been accepted all the same.
                 refusal = Ending(Phase.DOT, Silence(f"the server is out of step: {reply}"))
-        self._reset_due = self._reset_due or (self._chunking and not taken)
+        self._reset_due = self._chunking and not taken
         self._end(transaction, refusal or Ending(Phase.DOT, reply), endings)
+        if refusal:
+            self._bearable -= 1
+            self._at_once = min(self._at_once, self._bearable) if self._bearable >= FEWEST_AT_ONCE else 0
         if reply.code // 100 not in (2, 4, 5):
             self._out_of_step(reply, endings)
 
@@ -232,6 +267,7 @@ class Dialogue:
 
     def _out_of_step(self, reply: Reply, endings: Endings) -> None:
         """A reply that cannot stand where it stands: from here on nobody knows which reply answers what."""
+        self.out_of_step = True
         endings += self.lost(Silence(f"the server is out of step: {reply}"))
 
     # ---- commands ----
@@ -259,7 +295,7 @@ class Dialogue:
         """MAIL, RCPT, BDAT and content of those whose marks are durable, in the order in which they were started."""
         while self._opening and self._opening[0].durable and not self.closing:
             transaction = self._opening.popleft()
-            # Its predecessors may be refused, and would then be open still.
+            # The one before may be refused, and then be open still.
             self._reset(self._reset_due or self._expected)
             commands = f"{self._envelope(transaction)}BDAT {len(transaction.content)} LAST\r\n"
             self._say(commands, transaction, Phase.MAIL, Phase.RCPT, Phase.DOT)

@@ -13,6 +13,10 @@ MAX_LINE = 4096
 MAX_LINES = 100
 """Lines in a reply: an EHLO answer has about 20, an endless one is hostile."""
 
+MAX_TEXT = 2000
+"""Characters of a reply's text that are kept: several times what the longest of those that explain themselves have.
+Every recipient's row and log line may have one."""
+
 REMEMBERED = 256
 """Replies of one line that are kept parsed: a server says the same few all day long."""
 
@@ -91,7 +95,8 @@ def reply_of(code: int, lines: list[str]) -> Reply:
             enhanced = enhanced or found[1]
             line = line[found.end() :]
         texts.append(line.strip())
-    return Reply(code, enhanced, " ".join(text for text in texts if text))
+    text = " ".join(text for text in texts if text)
+    return Reply(code, enhanced, text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...")
 
 
 def plain(raw: bytes) -> str:

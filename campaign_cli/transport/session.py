@@ -61,7 +61,12 @@ class Session(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether another transaction may start on it, now or when there is room, as far as can be seen from here."""
-        return self._dialogue.closing is None and not self._gone
+        return self._speaking and not self._dialogue.spent
+
+    @property
+    def out_of_step(self) -> bool:
+        """Whether the server has said what cannot stand where it stood."""
+        return self._dialogue.out_of_step
 
     @property
     def unused(self) -> bool:
@@ -104,7 +109,7 @@ class Session(asyncio.Protocol):
 
     async def close(self) -> None:
         """QUIT, and the end of the connection, whatever the server answers."""
-        if self.usable and self.unused:
+        if self._speaking and self.unused:
             self.client = None
             self._dialogue.stop(Silence("closed"))
             self._farewell = self._loop.create_future()
@@ -129,8 +134,12 @@ class Session(asyncio.Protocol):
         if self._farewell:
             self._part()
             return
-        self._heard_at = self._loop.time()
-        self._tell(self._dialogue.received(data))
+        heard = self._dialogue.heard
+        endings = self._dialogue.received(data)
+        if self._dialogue.heard != heard:
+            # Only whole replies count: a server that drips would never be given up.
+            self._heard_at = self._loop.time()
+        self._tell(endings)
 
     def eof_received(self) -> bool:
         """Part of asyncio.Protocol: nothing more can come, so the connection is closed."""
@@ -140,7 +149,8 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol."""
         self._gone = True
-        reason = f"the connection was lost ({exc})" if exc else "the server closed the connection"
+        closed = exc is None or isinstance(exc, BrokenPipeError)
+        reason = "the server closed the connection" if closed else f"the connection was lost ({exc})"
         self._tell(self._dialogue.lost(Silence(reason)))
 
     def _tell(self, endings: Endings) -> None:
@@ -158,6 +168,10 @@ class Session(asyncio.Protocol):
             self._watch.cancel()
             self._look_later()
 
+    @property
+    def _speaking(self) -> bool:
+        return self._dialogue.closing is None and not self._gone
+
     def _part(self) -> None:
         if self._farewell and not self._farewell.done():
             self._farewell.set_result(None)
@@ -169,7 +183,8 @@ class Session(asyncio.Protocol):
         """Seconds that the reply now due may take."""
         if self._dialogue.cut_off:
             return CLOSING_TIMEOUT
-        return TIMEOUTS[self._dialogue.awaited or Phase.DOT]
+        # A server may keep its first replies until the content is judged, too (RFC 2920 3.2).
+        return TIMEOUTS[Phase.DOT if self._dialogue.handed_over else self._dialogue.awaited or Phase.DOT]
 
     def _look_later(self) -> None:
         """One timer a session, that looks when the last thing heard is too long ago: replies come far more often."""

@@ -18,7 +18,8 @@ def describe() -> dict[str, str]:
     except OSError:
         cpu = None
     try:
-        python = run([PYTHON, "-c", "import platform as p; print(p.python_implementation(), p.python_version())"])
+        asked = "import platform as p, sys; print(p.python_implementation(), p.python_version(), sys.base_prefix)"
+        python = run([PYTHON, "-c", asked])
         said = python.out.strip()
     except BenchmarkError as error:
         said = str(error)

@@ -19,7 +19,10 @@ HERE = Path(__file__).resolve().parent
 
 _VENV = CHECKOUT / ".venv/bin/python"
 
-PYTHON = str(_VENV) if _VENV.exists() else sys.executable
+MEASURED_ON = "CAMPAIGN_MEASURED_ON"
+"""The variable that says which Python is measured; run.py sets it."""
+
+PYTHON = os.environ.get(MEASURED_ON) or str(_VENV if _VENV.exists() else sys.executable)
 """The Python that has campaign and its libraries."""
 
 TIMEOUT = 600.0

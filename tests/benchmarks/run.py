@@ -23,7 +23,8 @@ import machine
 import table
 from distance import chunking, distance
 from figures import BenchmarkError, Result
-from processes import HERE, PYTHON, run
+from processes import HERE, MEASURED_ON, PYTHON, run
+from pythons import measure_on, system_python
 from scale import dry_run, enrol, size
 from sending import Order, Sending
 from throughput import send, transactions
@@ -51,6 +52,8 @@ def main() -> int:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     cache: Path = options.cache
     cache.mkdir(parents=True, exist_ok=True)
+    if MEASURED_ON not in os.environ and (python := options.python or system_python(cache)):
+        measure_on(python)
     rounds = options.rounds or (1 if options.quick else 3)
     # Not in /tmp, which may be memory: the ledgers are to be on a disk.
     with tempfile.TemporaryDirectory(prefix="work-", dir=cache) as work:
@@ -83,6 +86,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=BENCHMARKS, help=", ".join(BENCHMARKS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round there")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured; 3, quick 1")
+    parser.add_argument(
+        "--python", type=Path, metavar="PYTHON", help="measure on this one, which has campaign; Debian's, else .venv's"
+    )
     parser.add_argument("--profile", action="store_true", help="show where a message's time goes, and nothing else")
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", default=caches / "campaign-benchmarks", help="where downloads are kept"

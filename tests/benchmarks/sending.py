@@ -19,7 +19,7 @@ REMAINING = 75
 """The exit code of a run that leaves recipients for the next."""
 
 CONFIG = """template: {template}
-relay: smtp://127.0.0.1:{port}?tls=off&chunking=on
+relay: smtp://127.0.0.1:{port}?tls=off
 state: state
 report: report.csv
 name: benchmark

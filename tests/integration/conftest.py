@@ -35,7 +35,7 @@ class SmtpServer:
 
     @property
     def relay(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}?tls=off&chunking=on"
+        return f"smtp://127.0.0.1:{self.port}?tls=off"
 
     @property
     def log(self) -> list[dict[str, Any]]:

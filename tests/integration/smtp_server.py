@@ -21,6 +21,61 @@ AT_RCPT = {
 AT_CONTENT = {"blocked": b"550 5.7.1 looks like spam\r\n", "moody": b"451 4.3.0 not now\r\n"}
 FIRST_TIME_ONLY = {"defer": b"451 4.7.1 greylisted\r\n"}
 
+AFTER_REFUSAL = {
+    "over": "BDAT LAST ends every transaction, as with Postfix",
+    "exim": "a transaction without recipients stays open; more than three nested MAILs or ten resets are abuse",
+    "kept": "a transaction stays open whatever of it was refused, and keeps the recipients that it has",
+    "stuck": "nothing is taken until RSET",
+    "commands": "a chunk that is not wanted is read as commands, as go-smtp does",
+}
+"""What a refusal leaves behind with CHUNKING."""
+
+
+class Transaction:
+    """What a session knows of the transaction that it is in, and of those before it."""
+
+    def __init__(self, after_refusal):
+        self.after_refusal = after_refusal
+        self.open = False
+        self.recipients, self.chunks = [], b""
+        self.stuck = False
+        self.nested = self.resets = 0
+        self.message_since_reset = True
+
+    def begin(self):
+        """The answer to MAIL."""
+        if self.stuck or (self.open and self.after_refusal in ("exim", "kept")):
+            self.nested += 1
+            return b"503 5.5.1 nested MAIL\r\n"
+        self.end()
+        self.open = True
+        return b"250 2.1.0 ok\r\n"
+
+    def end(self):
+        self.open, self.recipients, self.chunks = False, [], b""
+
+    def reset(self):
+        """The answer to RSET."""
+        self.end()
+        self.stuck = False
+        self.resets += not self.message_since_reset
+        self.message_since_reset = False
+        if self.after_refusal == "exim" and self.resets > 10:
+            return b"554 Too many nonmail commands\r\n"
+        return b"250 2.0.0 ok\r\n"
+
+    def chunk_refused(self):
+        """There were no recipients, or the content was not wanted."""
+        self.stuck = self.after_refusal == "stuck"
+        self.chunks = b""
+        if self.after_refusal != "kept" and not (self.after_refusal == "exim" and not self.recipients):
+            self.end()
+
+    @property
+    def abused(self):
+        """Whether Exim would end the session."""
+        return self.after_refusal == "exim" and (self.nested > 3 or self.resets > 10)
+
 
 def digest(lines):
     return sha256(b"".join(lines)).hexdigest()
@@ -49,7 +104,7 @@ class Server:
             writer.close()
 
     async def dialogue(self, reader, writer):
-        recipient, chunks = "", b""
+        transaction = Transaction(self.options.after_refusal)
 
         async def say(octets):
             if self.options.delay:
@@ -70,47 +125,62 @@ class Server:
                 last = len(offers) - 1
                 await say("".join(f"250{' ' if n == last else '-'}{o}\r\n" for n, o in enumerate(offers)).encode())
             elif verb == b"MAIL":
-                recipient, chunks = "", b""
                 self.note("mail")
-                await say(b"250 2.1.0 ok\r\n")
+                await say(transaction.begin())
             elif verb == b"RCPT":
                 address = line[line.index(b"<") + 1 : line.rindex(b">")].decode()
+                if not transaction.open:
+                    await say(b"503 5.5.1 no MAIL\r\n")
+                    continue
                 answer = self.recipient(address)
                 if answer is None:
                     return
                 if answer.startswith(b"2"):
-                    recipient = address
+                    transaction.recipients.append(address)
                 self.note("rcpt", address, answer=answer.decode().strip())
                 await say(answer)
             elif verb == b"DATA":
-                if not recipient:
+                if not transaction.recipients:
                     await say(b"503 5.5.1 no recipient\r\n")
                     continue
                 await say(b"354 go on\r\n")
-                if await self.content(await self.dotted(reader), recipient, say):
+                answer = self.content(await self.dotted(reader), transaction.recipients)
+                transaction.end()
+                if answer is None:
                     return
+                await say(answer)
             elif verb == b"BDAT" and self.options.chunking:
+                if not transaction.recipients and self.options.after_refusal == "commands":
+                    await say(b"502 5.5.1 no recipient\r\n")
+                    continue
                 _, size, *last = line.split()
                 # Its octets come whatever is answered (RFC 3030 2).
                 octets = await reader.readexactly(int(size))
-                if not recipient:
+                if not transaction.recipients:
+                    transaction.chunk_refused()
                     await say(b"503 5.5.1 no recipient\r\n")
                     continue
-                chunks += octets
+                transaction.chunks += octets
                 if not last:
                     await say(b"250 2.0.0 go on\r\n")
                     continue
-                address, lines, recipient, chunks = recipient, chunks.splitlines(keepends=True), "", b""
-                if await self.content(lines, address, say):
+                answer = self.content(transaction.chunks.splitlines(keepends=True), transaction.recipients)
+                transaction.message_since_reset = True
+                if answer is None:
                     return
+                transaction.end() if answer.startswith(b"2") else transaction.chunk_refused()
+                await say(answer)
             elif verb == b"RSET":
-                recipient, chunks = "", b""
-                await say(b"250 2.0.0 ok\r\n")
+                await say(transaction.reset())
             elif verb == b"QUIT":
+                self.note("quit")
                 await say(b"221 2.0.0 bye\r\n")
                 return
             else:
-                await say(b"250 2.0.0 ok\r\n")
+                await say(b"500 5.5.1 what?\r\n")
+            if transaction.abused:
+                self.note("abused")
+                return
 
     def recipient(self, address):
         kind = address.partition("@")[0].partition("+")[0]
@@ -131,19 +201,14 @@ class Server:
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
         return lines
 
-    async def content(self, lines, address, say):
-        """Answer it; True when the connection is to end without an answer."""
-        kind = address.partition("@")[0].partition("+")[0]
+    def content(self, lines, recipients):
+        """The answer to it, as the last of its recipients has it; None: the connection is to end without one."""
+        kind = recipients[-1].partition("@")[0].partition("+")[0]
         message_id = next((line[11:].strip().decode() for line in lines if line[:11].lower() == b"message-id:"), "")
-        if kind in AT_CONTENT:
-            self.note("content refused", address, message_id=message_id, digest=digest(lines))
-            await say(AT_CONTENT[kind])
-            return False
-        self.note("taken", address, message_id=message_id, octets=sum(map(len, lines)), digest=digest(lines))
-        if kind == "drop":
-            return True
-        await say(b"250 2.0.0 taken\r\n")
-        return False
+        what = "content refused" if kind in AT_CONTENT else "taken"
+        for address in recipients:
+            self.note(what, address, message_id=message_id, octets=sum(map(len, lines)), digest=digest(lines))
+        return AT_CONTENT.get(kind, None if kind == "drop" else b"250 2.0.0 taken\r\n")
 
 
 async def main():
@@ -153,6 +218,8 @@ async def main():
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
     parser.add_argument("--chunking", action="store_true", help="offer CHUNKING, and understand BDAT")
+    meanings = "; ".join(f"{name}: {what}" for name, what in AFTER_REFUSAL.items())
+    parser.add_argument("--after-refusal", choices=AFTER_REFUSAL, default="over", help=meanings)
     options = parser.parse_args()
     server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -36,19 +36,60 @@ def test_sessions_that_are_lost_leave_uncertain_at_most_what_was_in_flight_and_n
     assert len(uncertain) <= IN_FLIGHT * len(three)
 
 
-def test_a_refused_recipients_content_is_swallowed_and_its_neighbours_on_the_session_are_delivered(
-    campaign, start_server
+MIXED = {
+    "": ("delivered", "250"),
+    "bounce+": ("bounced", "550"),
+    "busy+": ("deferred", "450"),
+    "blocked+": ("bounced", "550"),
+    "moody+": ("deferred", "451"),
+}
+
+
+@pytest.mark.parametrize("kinds", [["", "bounce+", "bounce+"], ["", "", *MIXED]], ids=["recipients", "mixed"])
+@pytest.mark.parametrize("after_refusal", ["over", "exim", "kept", "stuck"])
+def test_a_refusal_is_its_recipients_alone_whatever_the_server_makes_of_the_transactions_behind(
+    campaign, start_server, after_refusal, kinds
 ) -> None:
-    server = start_server("--chunking")
-    prepare(campaign, server, [[f"{'bounce+' if n % 3 else ''}p{n}@example.org", "P", "1"] for n in range(ROWS)])
+    server = start_server("--chunking", "--after-refusal", after_refusal)
+    of = [kinds[n % len(kinds)] for n in range(ROWS)]
+    prepare(campaign, server, [[f"{kind}p{n}@example.org", "P", "1"] for n, kind in enumerate(of)], patience="0s")
 
     ended = campaign("send", "list.csv")
 
-    assert (ended.code, ended.err) == (0, "")
-    assert [(row["status"], row["code"], row["attempts"]) for row in campaign.report()] == [
-        ("bounced", "550", "1") if n % 3 else ("delivered", "250", "1") for n in range(ROWS)
+    report = campaign.report()
+    assert (ended.code, ended.err) == (75 if "busy+" in of else 0, "")
+    assert [(row["status"], row["code"], row["attempts"]) for row in report] == [(*MIXED[kind], "1") for kind in of]
+    assert [(entry["recipient"], entry["message_id"]) for entry in sorted_by_row(server, "taken")] == [
+        (row["email"], row["message_id"]) for row in report if row["status"] == "delivered"
     ]
-    assert server.taken() == {f"p{n}@example.org": 1 for n in range(0, ROWS, 3)}
+    assert not [entry for entry in server.log if entry["what"] == "abused"]
+
+
+def sorted_by_row(server, what: str) -> list[dict[str, str]]:
+    entries = [entry for entry in server.log if entry["what"] == what]
+    return sorted(entries, key=lambda entry: int(entry["recipient"].partition("@")[0].rpartition("p")[2]))
+
+
+def test_a_relay_that_reads_refused_chunks_as_commands_leaves_some_uncertain_once_and_is_spoken_to_without(
+    campaign, start_server
+) -> None:
+    server = start_server("--chunking", "--after-refusal", "commands")
+    of = ["bounce+" if n % 10 == 5 else "" for n in range(ROWS)]
+    prepare(campaign, server, [[f"{kind}p{n}@example.org", "P", "1"] for n, kind in enumerate(of)])
+
+    ended = campaign("send", "list.csv", "--log-file", "log")
+
+    found = Counter(row["status"] for row in campaign.report())
+    taken, report = server.taken(), {row["email"]: row["status"] for row in campaign.report()}
+    delivered = {address for address, status in report.items() if status == "delivered"}
+    uncertain = {address for address, status in report.items() if status == "uncertain"}
+    assert (ended.code, found["deferred"], found.total()) == (3, 0, ROWS)
+    assert (max(taken.values()), delivered <= taken.keys(), taken.keys() <= delivered | uncertain) == (1, True, True)
+    assert {address for address, status in report.items() if status == "bounced"} >= {
+        address for address in report if address.startswith("bounce+") and address not in uncertain
+    }
+    assert 0 < len(uncertain) <= IN_FLIGHT * 4
+    assert "got out of step: no CHUNKING from now on" in (campaign.folder / "log").read_text() + ended.err
 
 
 def test_data_and_bdat_carry_the_same_octets(campaign, start_server) -> None:

@@ -52,6 +52,9 @@ predata:
     log_message = {REFUSED["early"][0]} {REFUSED["early"][1]} to <$recipients>
   accept
 data:
+  deny condition = ${{if match{{$recipients}}{{^early\\+}}}}
+    {refusal("early")}
+    log_message = {REFUSED["early"][0]} {REFUSED["early"][1]} to <$recipients>
   deny condition = ${{if match{{$recipients}}{{^blocked\\+}}}}
     {refusal("blocked")}
     log_message = {REFUSED["blocked"][0]} {REFUSED["blocked"][1]} to <$recipients>

@@ -45,7 +45,8 @@ REFUSED = {
     "defer": (451, "4.7.1"),
 }
 """Both servers' answers by the beginning of the local part: four at RCPT (`defer` the first time only), `early` at
-DATA, `blocked` to the content, `moody` at DATA (Postfix) or to the content (Exim)."""
+DATA (Exim with BDAT: to the content, for it asks no ACL before), `blocked` to the content, `moody` at DATA (Postfix) or
+to the content (Exim)."""
 
 
 @dataclass(frozen=True)

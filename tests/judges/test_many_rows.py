@@ -1,6 +1,8 @@
 import random
 from collections import Counter
 
+import pytest
+
 from tests.judges.rows import counted, mixed_rows
 
 ROWS = 2000
@@ -16,21 +18,23 @@ From here on there is nothing.
 SINGLE = ("From", "To", "Subject", "Date", "Message-ID")
 
 
-def test_two_thousand_rows_end_as_the_servers_log_and_mailbox_say(campaign, start_each) -> None:
+@pytest.mark.parametrize("query", ["", "?chunking=off"], ids=["chunking", "pipelining"])
+def test_two_thousand_rows_end_as_the_servers_log_and_mailbox_say(campaign, start_each, query) -> None:
     server = start_each()
     rows = mixed_rows(ROWS, random.Random(7))
     campaign.write_list([["email", "name", "number"], *([row.written, row.name, str(row.number)] for row in rows)])
     suppressed = [row.written for row in rows if row.status == "suppressed"]
     (campaign.folder / "leavers.txt").write_text("\n".join(suppressed), encoding="utf-8")
     (campaign.folder / "campaign.yaml").write_text(
-        f"template: hello.txt\nrelay: 'smtp://127.0.0.1:{server.port}'\npatience: 3s\nretry: {{base: 1s, factor: 60}}\n"
+        f"template: hello.txt\nrelay: 'smtp://127.0.0.1:{server.port}{query}'\n"
+        "patience: 3s\nretry: {base: 1s, factor: 60}\n"
         "providers:\n  default: {rate: none}\nrate: [gmail=none, yahoo=none, hotmail=none, gmx=none]\n"
     )
     assert campaign("suppress", "import", "leavers.txt").out == f"{len(suppressed)} suppressed that were not before\n"
 
     ended = campaign("send", "list.csv")
     report = campaign.report()
-    print(f"{server.version}: {counted([row['status'] for row in report])}")
+    print(f"{server.version}{query}: {counted([row['status'] for row in report])}")
 
     assert ended.code == 75, ended.err
     assert [(int(row["line"]), row["status"], row["code"], row["enhanced_code"]) for row in report] == [

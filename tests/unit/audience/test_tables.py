@@ -112,7 +112,7 @@ def test_a_cell_that_goes_on_after_its_quote_spoils_its_row_only(tmp_path: Path)
         ('email,"name\nann@x.org,Ann\n', 1),
         ('email,name\n\n"ann@x.org","a\n\nb"\nbob@x.org,"Bob\ncy@x.org,Cy\n', 6),
         ('email,name\nann@x.org,"', 2),
-        ('email,name\nann@x.org,"' + "x" * (LONGEST_CELL + 1) + '"\n', 2),
+        ('email,name\nann@x.org,"\n' + "x" * LONGEST_CELL + '"\n', 2),
     ],
     ids=["header", "after a quoted line break", "at the end", "longer than a cell can be"],
 )

@@ -46,11 +46,13 @@ class World:
         self.tried: list[tuple[float, str]] = []
         self.passwords: set[str | None] = set()
         self.open: Counter[str] = Counter()
+        self.relays: list[Relay] = []
         self.at: dict[float, Callable[[], object]] = {}
 
     async def open_session(self, relay: Relay, password: str | None) -> Session | Refusal:
         self.tried.append((self.now - 1000.0, relay.host))
         self.passwords.add(password)
+        self.relays.append(relay)
         await asyncio.sleep(0)
         return self.state.get(relay.host) or session(relay)
 
@@ -200,6 +202,17 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
     assert world.tried == [(0, "backup")]
 
 
+def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
+    async def main() -> list[object]:
+        routes = Routes([MAIN], None, max_sessions=9)
+        first = await routes.open()
+        world.turn("main", NO_LOGIN)
+        world.at[1.0] = lambda: world.turn("main", None)
+        return [routes.works(first.route), (await routes.open()).route, routes.works(first.route)]
+
+    assert run(main()) == [True, "main:25", True]
+
+
 def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
     async def main() -> list[int]:
         routes = Routes([MAIN], None, max_sessions=2)
@@ -241,3 +254,20 @@ def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(w
 
     assert run(main()) == [True, True, False, True]
     assert len(world.tried) == 3
+
+
+@pytest.mark.parametrize("said", [b"", b"250 unasked\r\n", b"what?\r\n"])
+def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
+    world: World, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    async def main() -> list[bool]:
+        routes = Routes([MAIN], None, max_sessions=1)
+        first = await routes.open()
+        first.data_received(said)
+        await routes.close(first)
+        await routes.open()
+        return [each.chunking for each in world.relays]
+
+    muddled = said == b"what?\r\n"
+    assert run(main()) == [True, not muddled]
+    assert ["got out of step" in record.message for record in caplog.records] == [True] * muddled

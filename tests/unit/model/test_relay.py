@@ -12,9 +12,9 @@ from campaign_cli.model.relay import Relay, Tls, parse_relay
         ("smtp://localhost:1025", Relay("localhost", 1025, Tls.OPPORTUNISTIC)),
         ("smtp://127.0.0.1:25?tls=off", Relay("127.0.0.1", 25, Tls.OFF)),
         ("smtp://[::1]:25?tls=required", Relay("::1", 25, Tls.REQUIRED)),
-        ("smtp://mail.example.org?chunking=on", Relay("mail.example.org", 587, Tls.REQUIRED, chunking=True)),
-        ("smtps://ann@mail.example.org?chunking=off", Relay("mail.example.org", 465, Tls.IMPLICIT, "ann")),
-        ("smtp://h:25?tls=off&chunking=on", Relay("h", 25, Tls.OFF, chunking=True)),
+        ("smtp://mail.example.org?chunking=off", Relay("mail.example.org", 587, Tls.REQUIRED, chunking=False)),
+        ("smtps://ann@mail.example.org?chunking=on", Relay("mail.example.org", 465, Tls.IMPLICIT, "ann")),
+        ("smtp://h:25?tls=off&chunking=off", Relay("h", 25, Tls.OFF, chunking=False)),
         ("smtp://mail.example.org?tls=opportunistic", Relay("mail.example.org", 587, Tls.OPPORTUNISTIC)),
     ],
 )

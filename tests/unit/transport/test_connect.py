@@ -138,9 +138,10 @@ def test_a_greeting_that_is_none_opens_no_session(greeting: bytes, said: str) ->
         (b"250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SIZE\r\n", False, Offers(True)),
         (b"250-h\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 0\r\n", True, Offers(False, False, True, True, 0)),
         (b"250-h\r\n250-size lots\r\n250 pipelining\r\n", True, Offers(True)),
+        (b"250-\xff\r\n250-SIZE \xc2\xb2\r\n250 PIPELINING\r\n", True, Offers(True)),
         (b"502 what?\r\n250 h\r\n", True, Offers()),
     ],
-    ids=["all", "chunking off", "others", "odd", "HELO"],
+    ids=["all", "chunking off", "others", "odd", "odder", "HELO"],
 )
 def test_a_session_uses_what_the_server_offers_but_chunking_only_where_it_is_on(
     ehlo: bytes, chunking: bool, offers: Offers

@@ -50,6 +50,8 @@ def test_whatever_a_server_says_a_transaction_that_is_durable_ends_or_waits_for_
     [
         (CHUNKING, [OK + BYE], ["n0 rcpt 421", "n1 mail behind", "n2 mail behind"]),
         (PIPELINING, [OK + OK + GO, BYE], ["n0 dot 421", "n1 mail behind"]),
+        (PIPELINING, [OK + NO + NO, BYE], ["n0 rcpt 550", "n1 mail behind"]),
+        (CHUNKING, [OK + OK + OK + BYE], ["n0 dot 250", "n1 mail behind", "n2 mail behind"]),
     ],
 )
 def test_what_is_behind_a_421_is_known_to_have_been_behind(offers: Offers, replies: Any, rest: list[str]) -> None:

@@ -25,13 +25,16 @@ class Server:
     """A server that keeps to RFC 5321, 2920 and 3030, and to its `moods`: what it wants to say to each command.
 
     It closes after 421. A transaction that it has begun stays open until its content ended, or until RSET; after a
-    refused BDAT too, for which RFC 3030 has the client say RSET.
+    refused BDAT too, for RFC 3030 does not say that it ends. `resets` are counted as Exim does: those that follow
+    another with no content between that had a recipient.
     """
 
     moods: dict[tuple[str, str], int]
     taken: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)
     said: bytes = b""
     closed: bool = False
+    resets: int = 0
+    _fresh: bool = True
     _heard: bytes = b""
     _open: bool = False
     _recipients: tuple[str, ...] = ()
@@ -66,6 +69,8 @@ class Server:
 
     def _rset(self, line: bytes) -> None:
         self._open, self._recipients = False, ()
+        self.resets += not self._fresh
+        self._fresh = False
         self._say(250)
 
     def _mail(self, line: bytes) -> None:
@@ -97,6 +102,7 @@ class Server:
 
     def _content(self, content: bytes, *, closes: bool) -> None:
         recipients = self._recipients
+        self._fresh = self._fresh or bool(recipients)
         taken = self._say(250, verb="DOT") if recipients else self._say(503)
         if taken:
             self.taken.append((recipients, content))
@@ -235,6 +241,18 @@ def test_no_more_are_ever_in_flight_than_may_become_uncertain(offers: Offers, st
     assert history(offers, steps, moods).most <= MOST[offers]
 
 
+@settings(deadline=None)
+@given(refused=st.lists(st.sampled_from(["", "", "MAIL", "RCPT", "RCPT", "DOT"]), max_size=60), cut=st.integers(1, 200))
+def test_a_session_with_chunking_ends_before_its_resets_are_taken_for_abuse(refused: list[str], cut: int) -> None:
+    happened = History(CHUNKING, Server({(f"n{number}", verb): 550 for number, verb in enumerate(refused)}))
+    _send(happened, len(refused), [cut])
+    assert happened.server.resets <= 10
+    assert len(happened.endings) == len(happened.started)
+    borne = sum(ending.phase is not Phase.DOT for _, ending in happened.endings)
+    assert (len(happened.started) == len(refused), happened.dialogue.spent) in ((True, borne > 6), (False, True))
+    assert (happened.dialogue.closing, happened.dialogue.out_of_step) == (None, False)
+
+
 @WAYS
 def test_as_many_as_may_be_are_in_flight(offers: Offers) -> None:
     happened = History(offers, Server({}))
@@ -255,14 +273,21 @@ def test_the_endings_do_not_depend_on_how_the_answers_were_cut(
 
 def _endings(offers: Offers, moods: Any, many: int, lengths: list[int]) -> dict[str, Ending]:
     """How `many` transactions end with answers that come in pieces of these lengths, again and again."""
-    happened, turns = History(offers, Server(moods)), 0
+    happened = History(offers, Server(moods))
+    _send(happened, many, lengths)
+    happened.end()
+    return {name_of(each): ending for each, ending in happened.endings}
+
+
+def _send(happened: History, many: int, lengths: list[int]) -> None:
+    """Start `many` where there is room, until the server has nothing more to say."""
+    turns = 0
     while True:
         while len(happened.started) < many and happened.dialogue.room > 0:
             happened.step("start", 0)
             happened.step("durable", 0)
         happened.step("serve", 0)
         if not happened.server.said:
-            happened.end()
-            return {name_of(each): ending for each, ending in happened.endings}
+            return
         happened.step("answer", min(lengths[turns % len(lengths)], len(happened.server.said)))
         turns += 1

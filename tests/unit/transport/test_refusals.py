@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from campaign_cli.model.relay import Relay, Tls
-from campaign_cli.transport.connect import open_session
+from campaign_cli.transport.connect import Refusal, open_session
 
 
 def refusal(greeting: bytes, tls: Tls) -> str:
@@ -32,7 +32,41 @@ def refusal(greeting: bytes, tls: Tls) -> str:
             Tls.OFF,
             "cannot connect: Malformed SMTP response line: HTTP/1.1 400 Bad Request",
         ),
+        (b"554 \xff\x1b[2Jgo\r\n", Tls.OFF, "refused the connection: 554 \ufffd\ufffd[2Jgo"),
+        (b"2_5 hi\r\n", Tls.OFF, "cannot connect: not an SMTP reply: 25 hi"),
+        (b"?" * 5000 + b"\r\n", Tls.OFF, f"cannot connect: {'Malformed SMTP response line: '.ljust(200, '?')}"),
     ],
 )
-def test_a_port_that_speaks_something_else_is_told_in_words(greeting: bytes, tls: Tls, said: str) -> None:
+def test_a_greeting_that_is_none_is_told_in_words_and_never_moves_a_cursor(
+    greeting: bytes, tls: Tls, said: str
+) -> None:
     assert refusal(greeting, tls) == said
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "lasting"),
+    [
+        (b"535 5.7.8 wrong\r\n", "refused the login: 535 5.7.8 wrong", True),
+        (b"454 4.7.0 not now\r\n", "refused the login: 454 4.7.0 not now", False),
+        (b"999 what\r\n", "the login failed: not an SMTP reply: 999 what", False),
+        (b"", "the login failed: the server closed the connection", False),
+    ],
+)
+def test_a_login_is_refused_for_good_only_by_a_server_that_says_so(answer: bytes, said: str, lasting: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in (b"220 hi\r\n", b"250-hi\r\n250 AUTH PLAIN\r\n", answer):
+            writer.write(reply)
+            await writer.drain()
+            if reply:
+                await reader.readline()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            relay = Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF, "ada")
+            refusal = await open_session(relay, "open sesame")
+            assert isinstance(refusal, Refusal)
+            assert (str(refusal), refusal.lasting) == (said, lasting)
+
+    asyncio.run(asyncio.wait_for(main(), 10))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_cli.model.reply import Answer, Reply, Silence
-from campaign_cli.transport.replies import MAX_LINE, MAX_LINES, ReplyParser
+from campaign_cli.transport.replies import MAX_LINE, MAX_LINES, MAX_TEXT, ReplyParser
 
 STREAM = (
     b"220 mail.example ESMTP\r\n"
@@ -63,3 +63,8 @@ def test_what_could_move_a_cursor_never_comes_through() -> None:
 def test_a_reply_of_one_line_is_the_same_whether_it_was_said_before_or_not() -> None:
     again = b"250-2.0.0 a\r\n250 2.0.0 b\r\n250 2.0.0 b\r\n250 2.0.0 b\r\n"
     assert parse(again) == [Reply(250, "2.0.0", "a b"), Reply(250, "2.0.0", "b"), Reply(250, "2.0.0", "b")]
+
+
+def test_of_a_text_as_long_as_a_book_the_beginning_is_kept() -> None:
+    (said,) = parse(*(b"550-" + b"x" * (MAX_LINE - 4) + b"\r\n" for _ in range(MAX_LINES - 1)), b"550 end\r\n")
+    assert said == Reply(550, "", "x" * MAX_TEXT + "...")

@@ -121,9 +121,7 @@ def during(script: Script, act: Callable[[Session], Awaitable[None]], loop: Any 
 
     async def main() -> None:
         server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-        session = await open_session(
-            Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF, chunking=True), None
-        )
+        session = await open_session(Relay("127.0.0.1", server.sockets[0].getsockname()[1], Tls.OFF), None)
         assert isinstance(session, Session), session
         script.told.clear()
         try:
@@ -195,6 +193,41 @@ def test_a_server_that_is_silent_is_given_up_after_the_time_its_answer_may_take_
     began = time.monotonic()
     assert sent(Script({verb: b""}, offers), "ann") == ([f"ann {phase} the server did not answer for 0 s"], False)
     assert time.monotonic() - began > 0.3
+
+
+@pytest.mark.parametrize(
+    ("offers", "said"), [(CHUNKING, "dot 250"), (PIPELINING, "mail the server did not answer for 0 s")]
+)
+def test_first_replies_may_take_as_long_as_the_last_where_the_content_went_with_the_commands(
+    offers: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TIMEOUTS", dict.fromkeys(module.TIMEOUTS, 0.1) | {Phase.DOT: 5.0})
+    script = Script(dict.fromkeys(("MAIL", "RCPT", "DATA"), b""), offers)
+
+    async def act(session: Session) -> None:
+        session.client = clerk = Clerk("ann")
+        session.pump()
+        await asyncio.sleep(0.3)
+        session.data_received(b"250 ok\r\n250 ok\r\n250 taken\r\n")
+        assert clerk.told == [f"ann {said}"]
+
+    script.replies["DOT"] = b""
+    during(script, act)
+
+
+def test_a_session_whose_server_has_refused_enough_carries_no_more_and_ends_with_quit() -> None:
+    script = Script({"RCPT": b"550 5.1.1 who?\r\n", "DOT": b"503 no\r\n"})
+    refused, usable = sent(script, *(f"n{number}" for number in range(30)))
+    assert (len(refused), {each.split(" ", 1)[1] for each in refused}, usable) == (10, {"rcpt 550"}, False)
+
+    async def act(session: Session) -> None:
+        session.client = clerk = Clerk(*(f"n{number}" for number in range(30)))
+        session.pump()
+        await clerk.idled.wait()
+        await session.close()
+        assert script.heard[-2:] == ["DOT", "QUIT"]
+
+    during(script, act)
 
 
 def test_a_server_that_has_said_421_has_a_few_seconds_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

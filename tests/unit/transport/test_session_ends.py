@@ -197,3 +197,23 @@ def test_a_client_may_end_the_session_while_it_is_told_of_an_ending() -> None:
         assert clerk.told == ["ann dot 250"]
 
     during(act)
+
+
+def test_a_server_that_answers_an_octet_at_a_time_is_given_up_as_a_silent_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "TIMEOUTS", dict.fromkeys(module.TIMEOUTS, 0.1))
+
+    async def act(session: Session, peer: Peer) -> None:
+        def drip() -> None:
+            if not peer.closed.is_set():
+                peer.transport.write(b"2")
+                asyncio.get_running_loop().call_later(0.02, drip)
+
+        session.client = clerk = Clerk("ann")
+        session.pump()
+        drip()
+        await clerk.something.wait()
+        assert clerk.told[0] == "ann dot the server did not answer for 0 s"
+
+    during(act)
