@@ -164,7 +164,10 @@ def test_without_a_terminal_a_changed_template_needs_to_be_accepted(campaign, st
     assert (dry.code, f"{CHANGED}2 recipients were sent to: hello.txt, " in dry.out) == (0, True)
     for options in ((), ("--yes",)):
         refused = campaign("send", "list.csv", *options)
-        assert (refused.code, f"{CHANGED}2 recipients were sent to: hello.txt, its subject" in refused.err) == (65, True)
+        assert (refused.code, f"{CHANGED}2 recipients were sent to: hello.txt, its subject" in refused.err) == (
+            65,
+            True,
+        )
         assert "2 would get the changed message: look at it with --dry-run" in refused.err
     assert sum(server.taken().values()) == 2
 
@@ -179,6 +182,8 @@ def test_without_a_terminal_a_changed_template_needs_to_be_accepted(campaign, st
     # Finished: nothing is asked; with a new row it is.
     change(campaign, "Even more.\n")
     assert campaign("send", "list.csv").code == 0
+    prepare(campaign, server, "ann", "eve")
+    assert f"{CHANGED}4 recipients were sent to: hello.txt, " in campaign("send", "list.csv").err
     prepare(campaign, server, "ann", "eve", **{"from": "Bob <bob@example.org>"})
     refused = campaign("send", "list.csv")
     assert refused.code == 65

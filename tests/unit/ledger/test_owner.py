@@ -9,7 +9,7 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes, owner
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger, Place
-from campaign_cli.ledger.owner import Owner, network_type, noticed
+from campaign_cli.ledger.owner import Owner, network_type, noticed, owner_here
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
@@ -93,8 +93,11 @@ def test_a_ledger_that_was_restored_is_refused_also_when_it_gets_its_inode_again
     # Over the file that is there: no other inode tells.
     (tmp_path / "state" / ledger).write_bytes((tmp_path / "backup" / ledger).read_bytes())
     assert "knows of 1 run and there have been 2" in (sent_from(tmp_path / "state") or "")
+    before = owner_here(tmp_path / "state" / ledger)
     shutil.rmtree(tmp_path / "state")
     shutil.copytree(tmp_path / "backup", tmp_path / "state")
+    if owner_here(tmp_path / "state" / ledger) == before:
+        pytest.skip("this file system gives the same inode again and has no generations")
     assert "is not the file" in (sent_from(tmp_path / "state") or "")
 
 
