@@ -50,7 +50,10 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print()
     if plan.change:
         console.print(
-            Text(f"{plan.change.text}. `campaign send` asks before that, or needs --accept-changes.", style="yellow")
+            Text(
+                f"Note: {plan.change.text}. `campaign send` asks before that, or needs --accept-changes.",
+                style="yellow",
+            )
         )
         console.print()
     if plan.groups:

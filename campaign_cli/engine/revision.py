@@ -15,23 +15,23 @@ from campaign_cli.ledger.revisions import Revision
 class Change:
     """What would be sent now is not what was sent before: `what` says it in words.
 
-    `sent_to` counts those who were sent to before, `left` those who would get the changed message, and `uncertain`
-    those of them who may have had the other one already.
+    `sent_to` counts those who were sent to before, `left` those who would get the changed message, and `twice` those
+    of them who may have had the other one already.
     """
 
     name: str
     what: str
     sent_to: int
     left: int
-    uncertain: int
+    twice: int
 
     @property
     def text(self) -> str:
         """What has changed, since when, and for whom."""
-        again = f", {self.uncertain:,} of them uncertain, who may have had the other one under the same Message-ID"
+        twice = f", of whom {self.twice:,} may already have had the other one, under the same Message-ID"
         return (
             f"what {self.name!r} sends has changed since {self.sent_to:,} {_recipients(self.sent_to)} sent to: "
-            f"{self.what}; {self.left:,} would get the changed message{again if self.uncertain else ''}"
+            f"{self.what}; {self.left:,} would get the changed message{twice if self.twice else ''}"
         )
 
 
@@ -41,12 +41,7 @@ def _recipients(count: int) -> str:
 
 def to_send(ledger: Ledger, settings: Settings) -> int:
     """How many recipients a run would send to, those that are to be sent again included."""
-    return sum(work.count for work in ledger.work()) + again(ledger, settings)
-
-
-def again(ledger: Ledger, settings: Settings) -> int:
-    """How many uncertain recipients are to be sent to again, as the user asked."""
-    return ledger.uncertain() if settings.resend_uncertain else 0
+    return sum(work.count for work in ledger.work()) + (ledger.uncertain() if settings.resend_uncertain else 0)
 
 
 def find_change(ledger: Ledger, settings: Settings, prepared: Prepared) -> Change | None:
@@ -54,15 +49,19 @@ def find_change(ledger: Ledger, settings: Settings, prepared: Prepared) -> Chang
 
     The list is enrolled, and nobody has been marked yet. In the sandbox nothing is ever the worse.
     """
-    current, digest = ledger.revisions.current(), prepared.composer.digest()
-    if prepared.sandbox or current is None or current.digest == digest:
+    current, digest, known = ledger.revisions.current(), prepared.composer.digest(), ledger.revisions.all()
+    if prepared.sandbox or current is None or [each.digest for each in known] == [digest]:
+        return None
+    twice = ledger.revisions.handed_over(digest, ledger.listing, resend_uncertain=settings.resend_uncertain)
+    # A change that has been agreed to for those who had none is another one for who may have had one.
+    if current.digest == digest and not twice:
         return None
     left = to_send(ledger, settings)
-    same = {each.number for each in ledger.revisions.all() if each.digest == digest}
+    same = {each.number for each in known if each.digest == digest}
     sent_to = sum(count for number, count in ledger.revisions.sent_to().items() if number not in same)
     if not left or not sent_to:
         return None
-    return Change(prepared.name, _what(current, prepared), sent_to, left, again(ledger, settings))
+    return Change(prepared.name, _what(current, prepared), sent_to, left, twice)
 
 
 def _what(before: Revision, prepared: Prepared) -> str:

@@ -168,8 +168,8 @@ class Ledger:
         strange = self.noticed(shared, name)
         if strange and not adopt:
             raise StateError(
-                f"{self.path} {strange}. Sending from an old copy mails people twice: put the last one back, or, if "
-                "this is the last one, take it as it is with --adopt"
+                f"{self.path} {strange}. To send from it may mail people twice: put back the one that was last sent "
+                "from; or, if there is no other, take this one as it is with --adopt"
             )
         epoch = max(self._epoch, shared.epoch(name)) + 1
         with self._durable():

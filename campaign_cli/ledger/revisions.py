@@ -45,6 +45,12 @@ class Revisions:
         with translated(self._path):
             return dict(self._connection.execute(self._sql["sent_to"]))
 
+    def handed_over(self, digest: str, listing: int, *, resend_uncertain: bool) -> int:
+        """How many of the list are to be sent to who may already have had a message of another revision than this."""
+        values = {"digest": digest, "listing": listing, "resend_uncertain": resend_uncertain}
+        with translated(self._path):
+            return int(self._connection.execute(self._sql["handed_over"], values).get)
+
     def use(self, digest: str, *, template: str, sender: str, now: float) -> None:
         """Have who is marked from now on recorded with this one. On disk with the first mark at the latest."""
         with translated(self._path), transaction(self._connection):

@@ -80,7 +80,7 @@ def test_a_copied_folder_is_refused_until_it_is_adopted_and_the_old_one_goes_on(
         refused = sent_from(tmp_path / "copy")
         assert refused is not None
         assert refused.startswith(f"refused: {tmp_path}/copy/campaigns/test/ledger.db is not the file that was last")
-        assert refused.endswith("take it as it is with --adopt")
+        assert refused.endswith("take this one as it is with --adopt")
     assert "it was copied" in (sent_from(tmp_path / "copy", adopt=True) or "")
     assert (sent_from(tmp_path / "copy"), sent_from(tmp_path / "state")) == (None, None)
 
