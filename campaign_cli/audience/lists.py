@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
+from hashlib import file_digest
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +31,7 @@ class ContactList:
     """
 
     def __init__(self, path: Path, source: str, email_column: str | None) -> None:
+        self._path = path
         self.source = shown_source(source)
         """What messages call it: its path, or `standard input`."""
         with readable(self.source):
@@ -43,6 +45,11 @@ class ContactList:
         names = template_names(table.columns)
         self.columns = frozenset(name for its in names.values() for name in its) | {EMAIL}
         """The names a template may use."""
+
+    def digest(self) -> str:
+        """A hash of its file's bytes. Raises ListError."""
+        with readable(self.source), self._path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
 
     def __iter__(self) -> Iterator[Row]:
         with readable(self.source):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from campaign_cli.config.settings import Settings
     from campaign_cli.ledger.folder import StateFolder
+    from campaign_cli.model.address import Address
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,3 +44,17 @@ def state_folder(settings: Settings) -> StateFolder:
     folder = StateFolder(settings.state or default_root())
     folder.check()
     return folder
+
+
+def addresses_of(texts: Iterable[str]) -> list[Address]:
+    """The addresses that were given as arguments. Raises UsageError."""
+    from campaign_cli.audience.addresses import parse_address
+    from campaign_cli.model.errors import UsageError
+
+    parsed = []
+    for text in texts:
+        try:
+            parsed.append(parse_address(text))
+        except ValueError as error:
+            raise UsageError(f"{text!r} is not an address: {error}") from None
+    return parsed

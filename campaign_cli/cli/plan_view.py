@@ -45,6 +45,18 @@ def show_plan(plan: Plan, display: Display) -> None:
     if plan.withdrawn:
         console.print(Text(f"{plan.withdrawn:>9,} of an earlier list are not in this one and are not sent to"))
     console.print()
+    if plan.strange:
+        told = f"The ledger {plan.strange}. `campaign send` refuses it without --adopt."
+        console.print(Text(told, style="yellow"))
+        console.print()
+    if plan.change:
+        console.print(
+            Text(
+                f"Note: {plan.change.text}. `campaign send` asks before that, or needs --accept-changes.",
+                style="yellow",
+            )
+        )
+        console.print()
     if plan.groups:
         console.print(_table(plan, narrow=console.width < NARROW))
         end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
@@ -113,6 +125,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "recipients": plan.recipients,
         "states": {str(state): plan.states.get(state, 0) for state in STATE_ORDER},
         "withdrawn": plan.withdrawn,
+        "noticed": plan.strange,
+        "changed": plan.change.text if plan.change else None,
         "providers": [
             {
                 "provider": group.provider,

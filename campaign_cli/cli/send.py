@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,12 @@ from campaign_cli.cli.main import EPILOG
 from campaign_cli.cli.options import config_options, json_option, settings_of
 from campaign_cli.cli.streams import check_written
 from campaign_cli.model.errors import ExitCode
+
+if TYPE_CHECKING:
+    from campaign_cli.cli.display import Display
+    from campaign_cli.config.settings import Settings
+    from campaign_cli.engine.campaign import OpenCampaign
+    from campaign_cli.engine.preparation import Prepared
 
 ASK_ABOVE = 300
 """Recipients above which a person at a terminal is asked once."""
@@ -40,6 +46,10 @@ ASK_ABOVE = 300
 @click.option("--dry-run", is_flag=True, help="Show what would happen; touch neither network nor state.")
 @click.option("--sandbox", is_flag=True, help="Send to a server of its own on this machine, which keeps every message.")
 @click.option("--resend-uncertain", is_flag=True, help="Send again to those whose message may or may not have arrived.")
+@click.option(
+    "--accept-changes", is_flag=True, help="Go on with a template or sender that has changed in mid-campaign."
+)
+@click.option("--adopt", is_flag=True, help="Send from a ledger that was copied, moved or restored, as it is.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending to many.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Say what becomes of every recipient, on standard error.")
@@ -73,20 +83,39 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
         check_written()
         return ExitCode.INPUT if no_message_can_be_made(plan) else ExitCode.DONE
 
-    from campaign_cli.engine.campaign import open_campaign
+    from campaign_cli.engine.campaign import open_campaign, start_sending
     from campaign_cli.engine.run import Run
 
     with ExitStack() as stack:
         with display.busy(f"reading {prepared.contacts.source}"):
             campaign = stack.enter_context(open_campaign(settings, prepared, display.tell))
+        if not _agreed(settings, prepared, campaign, display):
+            display.tell("nothing was sent")
+            return ExitCode.INTERRUPTED
+        start_sending(campaign, settings, prepared, display.tell)
         run = Run(settings, prepared, campaign, tell=display.tell)
-        if not (settings.yes or settings.sandbox) and run.progress.total > ASK_ABOVE and display.can_ask:
-            question = f"Send {prepared.name!r} to {run.progress.total:,} recipients?"
-            if not click.confirm(question, default=False):
-                display.tell("nothing was sent")
-                return ExitCode.INTERRUPTED
         display.started(prepared, run.progress)
         with display.live(run.progress):
             summary = run.execute()
         display.finished(summary)
         return summary.exit_code
+
+
+def _agreed(settings: Settings, prepared: Prepared, campaign: OpenCampaign, display: Display) -> bool:
+    """Whether a person who is there has nothing against it. Raises ChangedError where nobody is there to be asked."""
+    from campaign_cli.engine.revision import find_change, to_send
+    from campaign_cli.model.errors import ChangedError
+
+    change = find_change(campaign.ledger, settings, prepared)
+    if change and not settings.accept_changes:
+        if not display.can_ask:
+            raise ChangedError(
+                f"{change.text}: look at it with --dry-run, then send it with --accept-changes, or change it back"
+            )
+        display.tell(f"{change.text}.")
+        if not click.confirm("Send them the changed message?", default=False):
+            return False
+    if settings.yes or settings.sandbox or not display.can_ask:
+        return True
+    count = to_send(campaign.ledger, settings)
+    return count <= ASK_ABOVE or click.confirm(f"Send {prepared.name!r} to {count:,} recipients?", default=False)

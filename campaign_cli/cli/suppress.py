@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
+from campaign_cli.cli.options import addresses_of, config_options, json_option, settings_of, state_folder
 from campaign_cli.cli.streams import check_written, print_json, shown
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def suppress() -> None:
 @config_options
 def add(addresses: tuple[str, ...], reason: str, config: Path | None, state: str | None) -> None:
     """Never mail these addresses again."""
-    _add(_parsed(addresses), reason, config, state)
+    _add(addresses_of(addresses), reason, config, state)
 
 
 @suppress.command()
@@ -36,7 +36,7 @@ def add(addresses: tuple[str, ...], reason: str, config: Path | None, state: str
 @config_options
 def remove(addresses: tuple[str, ...], config: Path | None, state: str | None) -> None:
     """Allow these addresses to be mailed again."""
-    parsed = list(_parsed(addresses))
+    parsed = addresses_of(addresses)
 
     from campaign_cli.engine.campaign import write_shared
 
@@ -99,16 +99,3 @@ def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: 
     added = shared.suppress(addresses, reason=reason, now=time.time())
     shared.close()
     print(f"{added:,} suppressed that were not before")
-
-
-def _parsed(texts: Iterable[str]) -> list[Address]:
-    from campaign_cli.audience.addresses import parse_address
-    from campaign_cli.model.errors import UsageError
-
-    parsed = []
-    for text in texts:
-        try:
-            parsed.append(parse_address(text))
-        except ValueError as error:
-            raise UsageError(f"{text!r} is not an address: {error}") from None
-    return parsed

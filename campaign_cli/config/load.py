@@ -250,6 +250,8 @@ _FIELDS: dict[str, Parse] = {
     "dry_run": _flag,
     "sandbox": _flag,
     "resend_uncertain": _flag,
+    "accept_changes": _flag,
+    "adopt": _flag,
     "json": _flag,
     "quiet": _flag,
     "verbose": _flag,

@@ -40,6 +40,8 @@ class Settings:
     dry_run: bool = False
     sandbox: bool = False
     resend_uncertain: bool = False
+    accept_changes: bool = False
+    adopt: bool = False
     json: bool = False
     quiet: bool = False
     verbose: bool = False

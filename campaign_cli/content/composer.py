@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
 from campaign_cli.content.shapes import Filled
@@ -31,11 +32,18 @@ class Composer:
 
     def __init__(self, template: Template, sender: Mailbox, *, reply_to: Mailbox | None = None) -> None:
         self._template = template
+        self.sender = sender
         self._from = mailbox_field("From", sender)
         self._reply_to = [mailbox_field("Reply-To", reply_to)] if reply_to else []
         self._names = ("From", "To", "Subject", "Date", "Message-ID", *(["Reply-To"] if reply_to else []))
         self.domain = sender.address.domain
         """What the campaign's Message-IDs end in."""
+
+    def digest(self) -> str:
+        """A hash of all that its messages are made of besides recipient, fields, Message-ID and date: where it is the
+        same, so are they. Raises TemplateError."""
+        fields = [field.decode() for field in (self._from, *self._reply_to)]
+        return sha256(json.dumps([fields, self._template.made_of()]).encode()).hexdigest()
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
         """The message for one contact. `message_id` has its angle brackets, `date` is UTC seconds.

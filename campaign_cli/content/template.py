@@ -75,6 +75,7 @@ class Template:
         self.sender_text = _fixed(path, entries.get("from"))
         self.reply_to = _fixed(path, entries.get("reply_to"))
         self._sources = Sources(path, parts)
+        self._text = parts.body
         self._markdown = Markdown()
         self._texts = Texts()
         self._lines_environment = self._sources.environment(escape=False)
@@ -115,6 +116,16 @@ class Template:
             return _Line(name, place, _Renderer(self._lines_environment.from_string(source)), source, same)
         except jinja2.TemplateError as error:
             raise TemplateError(f"{place}: {mended(error)}") from None
+
+    def made_of(self) -> list[object]:
+        """All that its messages are made of besides a contact's fields, as JSON can say it.
+
+        A file whose name only a contact's fields tell is not in it. Raises TemplateError.
+        """
+        sources = self._sources.all(self._environment)
+        sources.pop(self.path.name)
+        lines = [(line.name, line.source) for line in (self._subject, *self._headers)]
+        return [self._kind.name, lines, self._text, sorted(sources.items())]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that

@@ -11,6 +11,7 @@ from pathlib import Path
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.enrolment import enrol
 from campaign_cli.engine.preparation import Prepared
+from campaign_cli.engine.revision import use_revision
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.lock import CampaignLock
@@ -32,30 +33,59 @@ class OpenCampaign:
 
 @contextmanager
 def open_campaign(settings: Settings, prepared: Prepared, tell: Callable[[str], None]) -> Iterator[OpenCampaign]:
-    """Take the lock, bring what a dead run left to a true state, and enrol the list.
+    """Take the lock, make the ledger this process's, bring what a dead run left to a true state, and enrol the list.
 
-    Raises HeldError when another process holds the campaign, StateError when its state cannot be used, ListError
-    when the list turns out to be unreadable half-way: then nothing of it is enrolled.
+    Raises HeldError when another process holds the campaign, StateError when its state cannot be used or is not the
+    one last sent from, ListError when the list turns out to be unreadable half-way: then nothing of it is enrolled.
     """
     folder, name = prepared.folder, prepared.name
     folder.create(name)
-    lock = CampaignLock(folder.campaign(name), name)
-    try:
+    with _locked(folder, name):
         if prepared.sandbox:
             _start_afresh(prepared.sandbox, folder, name)
-        shared = SharedState.open(folder.shared)
-        try:
-            shared.forget_old_charges()
-            ledger = Ledger.open(folder.ledger(name), name=name, shared=shared, now=time.time())
-            try:
-                _bring_up_to_date(ledger, settings, prepared, tell)
-                yield OpenCampaign(shared, ledger)
-            finally:
-                ledger.close()
-        finally:
-            shared.close()
+        with _opened(folder, name) as campaign:
+            campaign.shared.forget_old_charges()
+            # What a sandbox forgets costs nobody a second message.
+            strange = campaign.ledger.own(campaign.shared, name, adopt=settings.adopt or prepared.sandbox is not None)
+            if strange and not prepared.sandbox:
+                tell(f"the ledger {strange}; it is taken as it is, as asked")
+            _bring_up_to_date(campaign.ledger, settings, prepared, tell)
+            yield campaign
+
+
+@contextmanager
+def _locked(folder: StateFolder, name: str) -> Iterator[None]:
+    lock = CampaignLock(folder.campaign(name), name)
+    try:
+        yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _opened(folder: StateFolder, name: str) -> Iterator[OpenCampaign]:
+    """What is on disk, for writing. The campaign's lock is held."""
+    shared = SharedState.open(folder.shared)
+    try:
+        ledger = Ledger.open(folder.ledger(name), name=name, shared=shared, now=time.time())
+        try:
+            yield OpenCampaign(shared, ledger)
+        finally:
+            ledger.close()
+    finally:
+        shared.close()
+
+
+def start_sending(campaign: OpenCampaign, settings: Settings, prepared: Prepared, tell: Callable[[str], None]) -> None:
+    """Last of all, when nobody has anything against it: what the ledger says of everybody who is sent to from here on.
+
+    A campaign that has nobody left stays one of what it was sent with.
+    """
+    ledger = campaign.ledger
+    if settings.resend_uncertain:
+        tell(f"{ledger.resend_uncertain()} uncertain recipients are sent to again, as asked")
+    if ledger.has_work():
+        use_revision(ledger, prepared)
 
 
 def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, tell: Callable[[str], None]) -> None:
@@ -65,8 +95,6 @@ def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, te
             "uncertain and not sent again without --resend-uncertain"
         )
     enrol(ledger, settings, prepared)
-    if settings.resend_uncertain:
-        tell(f"{ledger.resend_uncertain()} uncertain recipients are sent to again, as asked")
     if withdrawn := ledger.withdrawn():
         tell(f"{withdrawn} recipients of an earlier list are not in this one: they are not sent to")
 
@@ -92,11 +120,27 @@ def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:
 
 def read_ledger(folder: StateFolder, name: str) -> Ledger:
     """The ledger of the campaign `name`, for reading, also while it runs. Raises UsageError when there is none."""
+    _check_name(folder, name)
+    return Ledger.read(folder.ledger(name))
+
+
+def _check_name(folder: StateFolder, name: str) -> None:
     names = folder.names()
     if name not in names:
         there = f"there are: {', '.join(names[:10])}" if names else f"there is none in {folder.root}"
         raise UsageError(f"no campaign is named {name[:LONGEST_SHOWN]!r}; {there}")
-    return Ledger.read(folder.ledger(name))
+
+
+@contextmanager
+def hold_campaign(folder: StateFolder, name: str) -> Iterator[Ledger]:
+    """The ledger of the campaign `name`, for writing, what a dead run left in it brought to a true state.
+
+    Raises UsageError when there is none, HeldError when another process holds it.
+    """
+    _check_name(folder, name)
+    with _locked(folder, name), _opened(folder, name) as campaign:
+        campaign.ledger.recover()
+        yield campaign.ledger
 
 
 def read_shared(folder: StateFolder) -> SharedState | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import os
 import pickle
+import time
 from collections.abc import Generator
 from contextlib import closing, suppress
 
@@ -27,8 +28,9 @@ READER = program("campaign_cli.engine.reader")
 def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
     """Make the prepared list the campaign's: all of it, or nothing when it raises ListError or StateError."""
     source, template = prepared.contacts.source, str(prepared.template.path)
+    digest = prepared.contacts.digest()
     with closing(_batches(prepared.contacts, settings.providers)) as found:
-        ledger.enrol(found, source=source, template=template)
+        ledger.enrol(found, source=source, template=template, digest=digest, now=time.time())
 
 
 def pays(contacts: ContactList) -> bool:

@@ -15,6 +15,7 @@ from campaign_cli.engine.campaign import read_shared
 from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.enrolment import enrol
 from campaign_cli.engine.preparation import Prepared
+from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.envelope import Message
@@ -41,7 +42,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `states` counts the rows of the list by state: their sum is the number of rows."""
+    """What a run would do. `states` counts the rows of the list by state: their sum is the number of rows.
+
+    `change` is what a run would ask about, `strange` why it would refuse the ledger, in words.
+    """
 
     name: str
     source: str
@@ -51,6 +55,8 @@ class Plan:
     withdrawn: int
     groups: tuple[Group, ...]
     samples: tuple[Preview | str, ...]
+    change: Change | None
+    strange: str | None
 
     @property
     def rows(self) -> int:
@@ -73,8 +79,11 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
         shared = read_shared(prepared.folder) or SharedState.open(Path(temporary, "shared.db"))
         try:
-            ledger = _enrolled_copy(Path(temporary, "ledger.db"), settings, prepared, shared)
+            ledger, strange = _enrolled_copy(Path(temporary, "ledger.db"), settings, prepared, shared)
             try:
+                change = find_change(ledger, settings, prepared)
+                if settings.resend_uncertain:
+                    ledger.resend_uncertain()
                 return Plan(
                     name=prepared.name,
                     source=prepared.contacts.source,
@@ -84,6 +93,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     withdrawn=ledger.withdrawn(),
                     groups=_groups(ledger, shared, settings.providers, settings.limit),
                     samples=_samples(ledger, prepared),
+                    change=change,
+                    strange=strange,
                 )
             finally:
                 ledger.close()
@@ -91,18 +102,21 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
             shared.close()
 
 
-def _enrolled_copy(path: Path, settings: Settings, prepared: Prepared, shared: SharedState) -> Ledger:
+def _enrolled_copy(
+    path: Path, settings: Settings, prepared: Prepared, shared: SharedState
+) -> tuple[Ledger, str | None]:
+    """A ledger at `path` that is as the campaign's would be, and what is strange about that one."""
+    strange = None
     existing = prepared.folder.ledger(prepared.name)
     if existing.exists():
         original = Ledger.read(existing)
         original.copy_to(path)
+        strange = original.noticed(shared, prepared.name) if prepared.sandbox is None else None
         original.close()
     ledger = Ledger.open(path, name=prepared.name, shared=shared, now=time.time())
     ledger.recover()
     enrol(ledger, settings, prepared)
-    if settings.resend_uncertain:
-        ledger.resend_uncertain()
-    return ledger
+    return ledger, strange
 
 
 def _groups(ledger: Ledger, shared: SharedState, providers: Providers, limit: int | None) -> tuple[Group, ...]:

@@ -92,6 +92,8 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
     folder = StateFolder(sandbox / "state" if sandbox else settings.state or default_root())
     try:
         folder.check()
+        if not (settings.sandbox or settings.dry_run):
+            folder.check_local()
     except StateError as error:
         problems.append(error)
     if problems or not (contacts and template and sender):

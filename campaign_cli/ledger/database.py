@@ -35,8 +35,8 @@ ROOMY_CACHE = 24 * 1024
 """KiB of pages kept in memory while a list is enrolled. Addresses come in no order: with less, the pages of their index
 are written and read again and again, and a million of them take a third longer."""
 
-SCHEMA_VERSION = 1
-"""Kept in SQLite's user_version; a file with another one was written by another release."""
+SCHEMA_VERSION = 2
+"""Kept in SQLite's user_version. A file with a lower one is an earlier release's, and is brought up to date."""
 
 
 def open_database(path: Path, schema: str) -> apsw.Connection:
@@ -52,13 +52,21 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         connection.pragma("journal_size_limit", WAL_KEPT)
         connection.pragma("cache_size", -CACHE)
         with transaction(connection):
-            version = connection.pragma("user_version")
-            if version == 0:
+            if connection.pragma("user_version") == 0:
                 connection.execute(_sql(schema))
                 connection.pragma("user_version", SCHEMA_VERSION)
-        if version not in (0, SCHEMA_VERSION):
-            raise StateError(f"{path} was written by another release of campaign (schema {version}): upgrade campaign")
+            _migrate(connection, path, schema)
         return connection
+
+
+def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
+    """Bring what an earlier release has made up to date, in the caller's transaction. Raises StateError."""
+    version = connection.pragma("user_version")
+    if version > SCHEMA_VERSION:
+        raise StateError(f"{path} was written by a later release of campaign (schema {version}): upgrade campaign")
+    for number in range(version + 1, SCHEMA_VERSION + 1):
+        connection.execute(_sql(f"{schema}-{number}"))
+        connection.pragma("user_version", number)
 
 
 def _use_wal(connection: apsw.Connection) -> None:
@@ -75,13 +83,23 @@ def _use_wal(connection: apsw.Connection) -> None:
             return
 
 
-def open_for_reading(path: Path) -> apsw.Connection:
-    """The database at `path`, without changing a byte in its folder. Raises StateError."""
+def open_for_reading(path: Path, schema: str) -> apsw.Connection:
+    """The database at `path`, without changing a byte in its folder. Raises StateError.
+
+    One that an earlier release has made is read from a temporary copy that is brought up to date.
+    """
     with translated(path):
         connection = apsw.Connection(reading_uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         connection.set_busy_timeout(BUSY_TIMEOUT)
-        connection.pragma("user_version")
-        return connection
+        if connection.pragma("user_version") in (0, SCHEMA_VERSION):
+            return connection
+        copy = apsw.Connection("")
+        with copy.backup("main", connection, "main") as backup:
+            backup.step()
+        connection.close()
+        with transaction(copy):
+            _migrate(copy, path, schema)
+        return copy
 
 
 def reading_uri(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from campaign_cli.ledger.owner import network_type
 from campaign_cli.model.errors import StateError
 
 
@@ -37,6 +38,14 @@ class StateFolder:
         """That no file is in the folder's place. Raises StateError."""
         if os.path.isfile(self.root):
             raise StateError(f"the state folder {self.root} is a file: name a folder with --state")
+
+    def check_local(self) -> None:
+        """That the folder is on a file system of this machine alone. Raises StateError."""
+        if kind := network_type(self.root):
+            raise StateError(
+                f"the state folder {self.root} is on a network file system ({kind}), where two machines may send the "
+                "same campaign and SQLite's log is not safe (sqlite.org/wal.html): name a local folder with --state"
+            )
 
     def create(self, name: str | None = None) -> None:
         """Make the folder, and that of the campaign `name`, for their owner's eyes only. Raises StateError.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -20,11 +20,16 @@ import apsw
 from campaign_cli.ledger.changes import Change, in_turns
 from campaign_cli.ledger.database import open_database, open_for_reading, roomy, statements, transaction, translated
 from campaign_cli.ledger.entries import Batch, Entry
+from campaign_cli.ledger.owner import Owner, noticed, owner_here
+from campaign_cli.ledger.revisions import Revisions
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.errors import StateError
+from campaign_cli.model.lifecycle import State
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.result import Result
+
+SCHEMA = "ledger-schema"
 
 CHECKPOINTED_AT_ONCE = 8192
 """Pages (32 MiB) of the log after which a commit writes them to the database and waits for the disk: SQLite's own 1000
@@ -38,6 +43,25 @@ class Work:
     provider: str
     count: int
     due_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the recipient with this key stands. `email` is the address as it is sent to."""
+
+    key: str
+    email: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One enrolment: of which list, the hash of its file's bytes ("" when not known), and when (UTC seconds)."""
+
+    number: int
+    list: str
+    digest: str
+    enrolled_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +85,23 @@ class Ledger:
         self._connection = connection
         self._sql = statements("ledger")
         with translated(path):
-            row = connection.execute("SELECT name, secret, listing, list, template FROM campaign").fetchone()
+            row = connection.execute("SELECT name, secret, listing, list, template, epoch FROM campaign").fetchone()
         if row is None:
             raise StateError(f"{path} has no campaign in it: it was not finished being made; delete it")
-        self.name, self._secret, self.listing, self.list, self.template = row
+        self.name, self._secret, self.listing, self.list, self.template, self._epoch = row
+        self.revisions = Revisions(path, connection)
         self._log = log
 
     @classmethod
     def open(cls, path: Path, *, name: str, shared: SharedState, now: float) -> Ledger:
         """For writing, with the suppressions of `shared` at hand; made when it is not there."""
-        connection = open_database(path, "ledger-schema")
+        connection = open_database(path, SCHEMA)
         with translated(path):
             connection.execute("ATTACH ? AS shared", (shared.attachment,))
             with transaction(connection):
                 connection.execute(
-                    "INSERT INTO campaign VALUES (1, ?, ?, ?, 0, '', '') ON CONFLICT DO NOTHING",
+                    "INSERT INTO campaign (one, name, secret, created_at, listing, list, template) "
+                    "VALUES (1, ?, ?, ?, 0, '', '') ON CONFLICT DO NOTHING",
                     (name, secrets.token_bytes(16), now),
                 )
             # From here on what is committed is synced by `sync`, and not by SQLite within each commit.
@@ -87,7 +113,7 @@ class Ledger:
     @classmethod
     def read(cls, path: Path) -> Ledger:
         """For reading, also while a run writes; changes nothing."""
-        return cls(path, open_for_reading(path))
+        return cls(path, open_for_reading(path, SCHEMA))
 
     def copy_to(self, path: Path) -> None:
         """A copy of everything in it, as a file at `path`."""
@@ -108,16 +134,59 @@ class Ledger:
     def _durable(self) -> Iterator[None]:
         """One transaction, on disk at the end."""
         with translated(self.path), transaction(self._connection):
+            self._check_owner()
             yield
         self.sync()
 
+    # ---- whose it is ----
+
+    def noticed(self, shared: SharedState, name: str) -> str | None:
+        """Why it is not the ledger that the campaign `name` was last sent from, in words; None: it is.
+
+        `shared` is what the campaigns of its folder share.
+        """
+        with translated(self.path):
+            recorded = Owner(*next(self._connection.execute(self._sql["owner"])))
+            here = owner_here(self.path)
+        if self.name != name:
+            return f"is that of the campaign {self.name!r}: it was copied or renamed"
+        return noticed(recorded, here, shared.epoch(name), empty=self.listing == 0)
+
+    def own(self, shared: SharedState, name: str, *, adopt: bool) -> str | None:
+        """Make it this process's to send the campaign `name` from, to be called under that campaign's lock.
+
+        Whoever had it before can change nothing in it any more. One that is not the ledger last sent from raises
+        StateError; with `adopt` it is taken as it is, and what was noticed is returned, in words.
+        """
+        strange = self.noticed(shared, name)
+        if strange and not adopt:
+            raise StateError(
+                f"{self.path} {strange}. To send from it may mail people twice: put back the one that was last sent "
+                "from; or, if there is no other, take this one as it is with --adopt"
+            )
+        epoch = max(self._epoch, shared.epoch(name)) + 1
+        with self._durable():
+            here = owner_here(self.path)
+            self._connection.execute(self._sql["own"], (name, here.machine, here.inode, here.generation, epoch))
+        self.name, self._epoch = name, epoch
+        # After the ledger: a crash in between must not make the ledger look like the older one.
+        shared.record_epoch(name, epoch)
+        return strange
+
+    def _check_owner(self) -> None:
+        """In a transaction: that nobody else has made the ledger theirs."""
+        if self._connection.execute(self._sql["epoch"]).get != self._epoch:
+            raise StateError(f"{self.path}: another process has taken this campaign over; stopping")
+
     # ---- enrolment ----
 
-    def enrol(self, batches: Iterable[Batch], *, source: str, template: str) -> None:
+    def enrol(
+        self, batches: Iterable[Batch], *, source: str, template: str, digest: str = "", now: float = 0.0
+    ) -> None:
         """Make the rows in `batches` the list of this campaign: one transaction, all of it or nothing.
 
         Recipients that have a final result keep it. One that they no longer name is not sent to, and is counted
-        by `withdrawn`.
+        by `withdrawn`. `digest` is the hash of the list's bytes, `now` UTC seconds.
         """
         listing = self.listing + 1
         with translated(self.path), roomy(self._connection), self._durable():
@@ -128,6 +197,7 @@ class Ledger:
             self._connection.execute(
                 "UPDATE campaign SET listing = ?, list = ?, template = ?", (listing, source, template)
             )
+            self._connection.execute(self._sql["listing"], (listing, source, digest, now))
             if listing > 1:
                 self._connection.execute(self._sql["failed_again"], {"listing": listing})
                 self._connection.execute(self._sql["lift"])
@@ -156,6 +226,33 @@ class Ledger:
             self._connection.execute(self._sql["resend_uncertain"], {"listing": self.listing})
             return self._connection.changes()
 
+    # ---- the uncertain ----
+
+    def uncertain(self) -> int:
+        """How many recipients of the list are uncertain."""
+        with translated(self.path):
+            return int(self._connection.execute(self._sql["uncertain"], {"listing": self.listing}).get)
+
+    def all_uncertain(self) -> list[Standing]:
+        """Every uncertain recipient, also those whom the list no longer names."""
+        with translated(self.path):
+            return [
+                Standing(key, email, State(state))
+                for key, email, state in self._connection.execute(self._sql["all_uncertain"])
+            ]
+
+    def standing(self, address: Address) -> Standing | None:
+        """The recipient with this address; None: there is none."""
+        with translated(self.path):
+            row = self._connection.execute(self._sql["standing"], (address.key,)).fetchone()
+            return Standing(row[0], row[1], State(row[2])) if row else None
+
+    def resolve(self, recipients: Iterable[Standing], state: State, *, reason: str) -> None:
+        """Take the user's word for what became of uncertain recipients: all of them or none."""
+        rows = [(state.value, reason, each.key) for each in recipients]
+        with self._durable():
+            self._change("resolve", rows)
+
     # ---- the way of a recipient ----
 
     def claim(self, provider: str, count: int, now: float, after: Place) -> tuple[list[Recipient], Place]:
@@ -169,6 +266,7 @@ class Ledger:
             if suppressed := [row[:1] for row in rows if row[-1]]:
                 # Suppressed while the run was under way.
                 with transaction(self._connection):
+                    self._check_owner()
                     self._connection.executemany(self._sql["suppress_one"], suppressed)
         claimed = [_recipient(*columns) for *columns, _, is_suppressed in rows if not is_suppressed]
         return claimed, Place(rows[-1][-2], rows[-1][1]) if rows else after
@@ -180,11 +278,15 @@ class Ledger:
         starts from.
         """
         with translated(self.path), transaction(self._connection):
+            self._check_owner()
             for statement, rows in in_turns(changes):
-                before = self._connection.total_changes()
-                self._connection.executemany(self._sql[statement], rows)
-                if self._connection.total_changes() - before != len(rows):
-                    raise StateError(f"{self.path}: a recipient is not in the state it was left in; stopping")
+                self._change(statement, rows)
+
+    def _change(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        before = self._connection.total_changes()
+        self._connection.executemany(self._sql[statement], rows)
+        if self._connection.total_changes() - before != len(rows):
+            raise StateError(f"{self.path}: a recipient is not in the state it was left in; stopping")
 
     def sync(self) -> None:
         """Return when every commit made before is on disk. May be called from another thread.
@@ -211,6 +313,11 @@ class Ledger:
             rows = self._connection.execute(self._sql["work"], {"listing": self.listing})
             return [Work(provider, count, due_at) for provider, count, due_at in rows]
 
+    def has_work(self) -> bool:
+        """Whether anything is left to do."""
+        with translated(self.path):
+            return bool(self._connection.execute(self._sql["has_work"], {"listing": self.listing}).get)
+
     def next_due(self, provider: str, after: Place) -> float | None:
         """When the provider's next recipient behind `after` is due (UTC seconds); None: none is left."""
         with translated(self.path):
@@ -222,6 +329,12 @@ class Ledger:
         """How many rows of the list stand in each state; their sum is the number of rows."""
         with translated(self.path):
             return dict(self._connection.execute(self._sql["states"], {"listing": self.listing}))
+
+    def last_listing(self) -> Listing | None:
+        """The list as it is now; None: it was enrolled before that was recorded, or never."""
+        with translated(self.path):
+            row = self._connection.execute(self._sql["last_listing"]).fetchone()
+            return Listing(*row) if row else None
 
     def withdrawn(self) -> int:
         """How many recipients without a final result the list no longer names."""

@@ -13,6 +13,8 @@ from campaign_cli.ledger.database import open_database, open_for_reading, readin
 from campaign_cli.model.address import Address
 from campaign_cli.policy.limits import Allowance, Charge, Pace, allowance
 
+SCHEMA = "shared-schema"
+
 CHARGE_MEMORY = 8 * 86400.0
 """Seconds a charge is kept: longer than the longest period a limit can be written in (a week)."""
 
@@ -39,14 +41,14 @@ class SharedState:
     @classmethod
     def open(cls, path: Path) -> SharedState:
         """For writing; made when it is not there."""
-        connection = open_database(path, "shared-schema")
+        connection = open_database(path, SCHEMA)
         with translated(path):
             return cls(path, path.absolute().as_uri(), connection, BudgetClock.open(connection))
 
     @classmethod
     def read(cls, path: Path) -> SharedState:
         """For reading, without changing a byte."""
-        connection = open_for_reading(path)
+        connection = open_for_reading(path, SCHEMA)
         with translated(path):
             return cls(path, reading_uri(path), connection, BudgetClock.read(connection))
 
@@ -105,6 +107,16 @@ class SharedState:
         """Drop the charges that no limit can ask about any more."""
         with translated(self.path), transaction(self._connection):
             self._connection.execute("DELETE FROM charges WHERE until < ?", (self._clock.now() - CHARGE_MEMORY,))
+
+    def epoch(self, campaign: str) -> int:
+        """How often the campaign's ledger was opened for sending, as far as is known here."""
+        with translated(self.path):
+            return self._connection.execute("SELECT epoch FROM owners WHERE campaign = ?", (campaign,)).get or 0
+
+    def record_epoch(self, campaign: str, epoch: int) -> None:
+        """Know that the campaign's ledger was opened for sending for the `epoch`-th time."""
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute("REPLACE INTO owners VALUES (?, ?)", (campaign, epoch))
 
     def suppress(self, addresses: Iterable[Address], *, reason: str, now: float) -> int:
         """Never mail these again; how many were not suppressed before. `now` is UTC seconds."""

@@ -37,3 +37,7 @@ class Mailbox:
 
     name: str
     address: Address
+
+    def __str__(self) -> str:
+        """As a person writes it; not as a header needs it."""
+        return f"{self.name} <{self.address.email}>" if self.name else self.address.email

@@ -27,9 +27,9 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "every recipient has a final result",
     ExitCode.INCOMPLETE: "finished, but some are failed or uncertain",
     ExitCode.USAGE: "the command line is wrong",
-    ExitCode.INPUT: "the list or the template is wrong",
+    ExitCode.INPUT: "the list or the template is wrong, or what is sent has changed in mid-campaign",
     ExitCode.NO_ROUTE: "no relay works",
-    ExitCode.DISK: "the disk is full or cannot be written",
+    ExitCode.DISK: "the disk is full or cannot be written, or the state is not to be sent from",
     ExitCode.REMAINING: "some recipients remain, or another run holds the campaign: run it again later",
     ExitCode.CONFIG: "the configuration is wrong",
     ExitCode.INTERRUPTED: "interrupted",
@@ -56,6 +56,10 @@ class TemplateError(CampaignError):
     """The template cannot be used. The text names file and line."""
 
 
+class ChangedError(CampaignError):
+    """The template or the sender is not the one that others were sent to with, and nobody has agreed to that."""
+
+
 class ComposeError(CampaignError):
     """One recipient's message cannot be made; the others go on."""
 
@@ -77,7 +81,7 @@ class NoRouteError(CampaignError):
 
 
 class StateError(CampaignError):
-    """The state folder cannot be read or written."""
+    """The state folder cannot be read or written, or is not one to send from."""
 
     exit_code = ExitCode.DISK
 

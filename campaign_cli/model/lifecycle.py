@@ -38,10 +38,11 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     D: frozenset({S, State.SUPPRESSED, State.FAILED}),
     # Judged by its reply; given back, because the session ended before the content did; or nobody knows.
     S: frozenset({P, D, State.DELIVERED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN}),
-    # Lifted from the suppression list; made again by a better template; sent again because the user says so.
+    # Lifted from the suppression list; made again by a better template; sent again because the user says so; or
+    # said by the user to have arrived.
     State.SUPPRESSED: frozenset({P}),
     State.FAILED: frozenset({P, State.SUPPRESSED}),
-    State.UNCERTAIN: frozenset({P}),
+    State.UNCERTAIN: frozenset({P, State.DELIVERED}),
     State.DELIVERED: frozenset(),
     State.BOUNCED: frozenset(),
     State.EXPIRED: frozenset(),

@@ -229,7 +229,7 @@ def test_a_reader_that_is_killed_is_told_in_one_line_and_nothing_is_enrolled(cam
     assert enrolled(campaign) == 0
     # The next run enrols it all.
     planned = campaign("send", "list.csv", "--limit", "1")
-    assert (planned.code, enrolled(campaign)) == (75, LONG)
+    assert (planned.code, enrolled(campaign)) == (75, LONG), planned.err
 
 
 def test_a_dry_run_tells_of_a_template_without_an_end_or_with_no_measure_within_seconds(campaign, start_server) -> None:

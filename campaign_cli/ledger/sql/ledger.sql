@@ -1,9 +1,13 @@
 -- name: enrol
 -- A recipient that this listing already names stays as it is: no row changes, and the row is a duplicate.
+-- Who was handed a message keeps the fields it was made of: if it is sent again, then with the same bytes.
 INSERT INTO recipients (key, local, domain, provider, line, fields, listing, state)
 VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')
 ON CONFLICT (key) DO UPDATE
-SET provider = excluded.provider, listing = excluded.listing, line = excluded.line, fields = excluded.fields
+SET provider = excluded.provider, listing = excluded.listing, line = excluded.line,
+    fields = CASE WHEN recipients.state IN ('deferred', 'failed', 'suppressed')
+                    OR (recipients.state = 'pending' AND recipients.attempts = 0)
+             THEN excluded.fields ELSE recipients.fields END
 WHERE recipients.listing <> excluded.listing
 
 -- name: invalid_row
@@ -20,6 +24,33 @@ UPDATE recipients SET state = 'pending', reason = NULL WHERE state = 'failed' AN
 
 -- name: resend_uncertain
 UPDATE recipients SET state = 'pending', reason = NULL WHERE state = 'uncertain' AND listing = :listing
+
+-- name: owner
+SELECT machine, inode, generation, epoch FROM campaign
+
+-- name: epoch
+SELECT epoch FROM campaign
+
+-- name: own
+UPDATE campaign SET name = ?, machine = ?, inode = ?, generation = ?, epoch = ?
+
+-- name: listing
+INSERT INTO listings (number, list, digest, enrolled_at) VALUES (?, ?, ?, ?)
+
+-- name: last_listing
+SELECT number, list, digest, enrolled_at FROM listings ORDER BY number DESC LIMIT 1
+
+-- name: uncertain
+SELECT count(*) FROM recipients WHERE state = 'uncertain' AND listing = :listing
+
+-- name: all_uncertain
+SELECT key, local || '@' || domain, state FROM recipients WHERE state = 'uncertain' ORDER BY line, id
+
+-- name: standing
+SELECT key, local || '@' || domain, state FROM recipients WHERE key = ?
+
+-- name: resolve
+UPDATE recipients SET state = ?, reason = ? WHERE key = ? AND state = 'uncertain'
 
 -- name: lift
 UPDATE recipients SET state = 'pending', reason = NULL
@@ -55,7 +86,7 @@ UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('p
 -- name: mark
 UPDATE recipients
 SET state = 'submitting', attempts = attempts + 1, message_id = ?, route = ?, dated_at = ?,
-    first_attempt_at = coalesce(first_attempt_at, ?), last_attempt_at = ?
+    first_attempt_at = coalesce(first_attempt_at, ?), last_attempt_at = ?, revision = (SELECT revision FROM campaign)
 WHERE id = ? AND state IN ('pending', 'deferred')
 
 -- name: record
@@ -72,6 +103,9 @@ WHERE id = ? AND state = 'submitting'
 SELECT provider, count(*), min(due_at) FROM recipients
 WHERE state IN ('pending', 'deferred') AND listing = :listing
 GROUP BY provider ORDER BY count(*) DESC, provider
+
+-- name: has_work
+SELECT EXISTS (SELECT 1 FROM recipients WHERE state IN ('pending', 'deferred') AND listing = :listing)
 
 -- name: next_due
 SELECT min(due_at) FROM recipients

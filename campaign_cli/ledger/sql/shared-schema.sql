@@ -23,3 +23,9 @@ CREATE TABLE clock (
     boot_at REAL NOT NULL,
     wall_at REAL NOT NULL
 ) STRICT;
+
+-- How often each campaign's ledger was opened for sending: one that knows of fewer times is an older copy.
+CREATE TABLE owners (
+    campaign TEXT PRIMARY KEY,
+    epoch    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

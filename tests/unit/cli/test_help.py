@@ -8,7 +8,7 @@ from campaign_cli.cli.main import COMMANDS, run
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["send"], ["report"], ["status"], ["providers"], ["suppress"], ["suppress", "add"]]
+    "arguments", [[], ["send"], ["report"], ["status"], ["resolve"], ["providers"], ["suppress"], ["suppress", "add"]]
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_is_no_error(arguments: list[str], option: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,6 +142,23 @@ HELLO = ["send", "list.csv", "-t", "hello.txt"]
         ),
         (["report", "nobody"], 64, ["no campaign is named 'nobody'; there is none in {folder}/state"]),
         (["status", "nobody"], 64, ["no campaign is named 'nobody'; there is none in {folder}/state"]),
+        (
+            ["resolve", "nobody", "--delivered", "--all"],
+            64,
+            ["no campaign is named 'nobody'; there is none in {folder}/state"],
+        ),
+        (["resolve", "x", "--all"], 64, ["say what became of them: --delivered or --not-delivered"]),
+        (
+            ["resolve", "x", "--delivered"],
+            64,
+            ["name the addresses, or give --all for every uncertain recipient, and not both"],
+        ),
+        (
+            ["resolve", "x", "--delivered", "--all", "a@example.org"],
+            64,
+            ["name the addresses, or give --all for every uncertain recipient, and not both"],
+        ),
+        (["resolve", "x", "--delivered", "me"], 64, ["'me' is not an address: an email address must have an @-sign"]),
         (["suppress", "add", "nobody"], 64, ["'nobody' is not an address: an email address must have an @-sign"]),
     ],
 )

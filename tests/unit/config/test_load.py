@@ -42,6 +42,8 @@ log_file: log.txt
 dry_run: true
 sandbox: true
 resend_uncertain: true
+accept_changes: true
+adopt: true
 json: true
 quiet: true
 verbose: true
@@ -89,6 +91,8 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         dry_run=True,
         sandbox=True,
         resend_uncertain=True,
+        accept_changes=True,
+        adopt=True,
         json=True,
         quiet=True,
         verbose=True,

@@ -1,3 +1,4 @@
+import hashlib
 import io
 from collections.abc import Callable
 from datetime import datetime
@@ -172,3 +173,57 @@ def test_a_report_may_be_a_device_or_a_link() -> None:
     Path("link.csv").symlink_to("real.csv")
     for report in ("/dev/null", "link.csv"):
         assert prepared(report=Path(report)).report == Path(report)
+
+
+def test_a_state_folder_on_a_network_file_system_is_told_with_all_else_but_where_nothing_is_sent_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("campaign_cli.ledger.folder.network_type", lambda _: "nfs4")
+    code, lines = refusal(lambda: prepared("", relays=()))
+    assert (code, len(lines)) == (ExitCode.INPUT, 3)
+    assert lines[2].startswith("the state folder kept is on a network file system (nfs4), where two machines may")
+    assert refusal(prepared)[0] == ExitCode.DISK
+    for settings in ({"dry_run": True}, {"sandbox": True}):
+        assert prepared(**settings).name == "list-hello"
+
+
+def test_the_digest_is_another_when_anything_that_makes_the_message_is() -> None:
+    Path("foot.txt").write_text("Bye {{ name }}")
+    Path("hello.txt").write_text("x")
+
+    def digest(body: str = "{% include 'foot.txt' %}", front: str = FRONT, **settings: object) -> str:
+        Path("hello.txt").write_text(f"---\nsubject: Hello\n{front}---\n{body}\n")
+        given = {"template": Path("hello.txt"), "relays": (RELAY,)} | settings
+        return prepare(Settings(PROVIDERS, **given), "list.csv", now=NOW).composer.digest()  # type: ignore[arg-type]
+
+    first = digest()
+    same = [
+        digest(),
+        digest(sender=Mailbox("Ada", Address("ada", "example.org"))),
+        digest(subject="Hello"),
+        digest(front=FRONT + "# a comment\n"),
+        digest(return_path=Address("bounces", "example.org")),
+    ]
+    assert set(same) == {first}
+    others = [
+        digest("{% include 'foot.txt' %}!"),
+        digest(subject="Other"),
+        digest(sender=BOB),
+        digest(reply_to=DESK),
+        digest(front=FRONT + "reply_to: hi@example.org\n"),
+        digest(front=FRONT + "X-Kind: a\n"),
+        digest(list_unsubscribe="https://example.org/u"),
+    ]
+    Path("foot.txt").write_text("Bye, {{ name }}")
+    others.append(digest())
+    Path("hello.txt").rename("hello.md")
+    others.append(
+        prepare(Settings(PROVIDERS, template=Path("hello.md"), relays=(RELAY,)), "list.csv", now=NOW).composer.digest()
+    )
+    assert len({first, *others}) == len(others) + 1
+
+
+def test_a_lists_digest_is_that_of_its_bytes_wherever_it_comes_from() -> None:
+    text = Path("list.csv").read_bytes()
+    found = [prepared(source=source).contacts.digest() for source in ("list.csv", "-")]
+    assert found == [hashlib.sha256(text).hexdigest()] * 2

@@ -12,7 +12,7 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.entries import batches
-from campaign_cli.ledger.ledger import Ledger, Place
+from campaign_cli.ledger.ledger import Ledger, Listing, Place, Standing
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
@@ -207,6 +207,57 @@ def test_a_change_that_starts_from_another_state_undoes_all_that_were_to_be_comm
         assert list(ledger.results()) == before
 
 
+def test_the_users_word_is_taken_for_uncertain_recipients_and_for_no_others(ledger: Ledger) -> None:
+    enrol(ledger, *(contact(line, f"a{line}@gmail.com") for line in range(2, 6)))
+    first, second, third, _ = claim(ledger)
+    ledger.commit([mark(each) for each in (first, second)])
+    ledger.recover()
+    deliver(ledger, third)
+    uncertain = ledger.all_uncertain()
+    assert [each.email for each in uncertain] == ["a2@gmail.com", "a3@gmail.com"]
+    other = ledger.standing(Address("A4", "gmail.com"))
+    assert other == Standing("a4@gmail.com", "a4@gmail.com", State.DELIVERED)
+    before = list(ledger.results())
+    with pytest.raises(StateError, match="not in the state"):
+        ledger.resolve([uncertain[0], other], State.PENDING, reason="x")
+    assert list(ledger.results()) == before
+    ledger.resolve(uncertain[:1], State.DELIVERED, reason="seen")
+    ledger.resolve(uncertain[1:], State.PENDING, reason="not seen")
+    assert [(each.status, each.attempts, each.reason) for each in ledger.results()] == [
+        ("delivered", 1, "seen"),
+        ("pending", 1, "not seen"),
+        ("delivered", 1, None),
+        ("pending", 0, None),
+    ]
+    (again, _) = claim(ledger)
+    assert (again.line, again.dated_at) == (3, 4.0)
+    assert (ledger.uncertain(), ledger.all_uncertain(), ledger.standing(Address("no", "x.org"))) == (0, [], None)
+
+
+def test_who_was_handed_a_message_keeps_the_fields_it_was_made_of_and_all_others_get_the_lists(ledger: Ledger) -> None:
+    people = ("uncertain", "again", "delivered", "deferred", "failed", "pending")
+    enrol(ledger, *(contact(line, f"{name}@gmail.com", city="old") for line, name in enumerate(people, 2)))
+    uncertain, again, delivered, deferred, failed, _ = claim(ledger)
+    ledger.commit([mark(again), changes.record(again, State.UNCERTAIN, reply=None, reason="lost")])
+    ledger.resend_uncertain()
+    ledger.commit([mark(uncertain), changes.fail(failed, "why")])
+    ledger.recover()
+    deliver(ledger, delivered)
+    ledger.commit([mark(deferred), changes.record(deferred, State.DEFERRED, reply=OK, reason=None, due_at=0.0)])
+    enrol(ledger, *(contact(line, f"{name}@gmail.com", city="new") for line, name in enumerate(people, 3)))
+    ledger.resend_uncertain()
+    fields = {each.address.local: json.loads(each.fields)["city"] for each in claim(ledger)}
+    assert fields == {"uncertain": "old", "again": "old", "deferred": "new", "failed": "new", "pending": "new"}
+    assert [result.line for result in ledger.results()] == [3, 4, 5, 6, 7, 8]
+
+
+def test_each_enrolment_is_recorded_with_its_lists_hash(ledger: Ledger) -> None:
+    assert ledger.last_listing() is None
+    for number in (1, 2):
+        ledger.enrol([], source="list.csv", template="hello.txt", digest=f"d{number}", now=number * 10.0)
+    assert ledger.last_listing() == Listing(2, "list.csv", "d2", 20.0)
+
+
 def test_another_reader_sees_the_campaign_while_it_is_written(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"))
     reader = Ledger.read(ledger.path)
@@ -224,7 +275,12 @@ STEPS: dict[str, Callable[[Recipient], Change]] = {
     "expired": lambda each: changes.record(each, State.EXPIRED, reply=OK, reason="too long"),
     "uncertain": lambda each: changes.record(each, State.UNCERTAIN, reply=None, reason="lost"),
 }
-OTHERS: dict[str, Callable[[Ledger], object]] = {"recover": Ledger.recover, "resend": Ledger.resend_uncertain}
+OTHERS: dict[str, Callable[[Ledger], object]] = {
+    "recover": Ledger.recover,
+    "resend": Ledger.resend_uncertain,
+    "arrived": lambda ledger: ledger.resolve(ledger.all_uncertain(), State.DELIVERED, reason="seen"),
+    "lost": lambda ledger: ledger.resolve(ledger.all_uncertain(), State.PENDING, reason="not seen"),
+}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)

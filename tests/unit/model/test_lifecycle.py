@@ -22,9 +22,13 @@ def test_recovery_makes_what_was_in_flight_uncertain_and_leaves_the_rest() -> No
 
 
 def test_only_a_mark_leads_to_what_may_have_been_handed_over_and_only_what_has_no_result_is_marked() -> None:
+    # But for the user's word.
     marked = {after: sources(after) for after in [*HANDED_OVER, State.UNCERTAIN, State.SUBMITTING]}
     before_mark = {State.PENDING, State.DEFERRED}
-    assert marked == {after: {State.SUBMITTING} for after in marked} | {State.SUBMITTING: before_mark}
+    assert marked == {after: {State.SUBMITTING} for after in marked} | {
+        State.SUBMITTING: before_mark,
+        State.DELIVERED: {State.SUBMITTING, State.UNCERTAIN},
+    }
 
 
 def test_what_a_run_has_left_to_do_is_what_may_be_marked_or_is() -> None:
@@ -39,7 +43,7 @@ def test_no_way_through_the_table_delivers_without_a_mark_or_leaves_a_delivery(w
             way.append(wish)
     for before, after in itertools.pairwise(way):
         assert before not in HANDED_OVER
-        if after in HANDED_OVER | {State.UNCERTAIN}:
+        if after in HANDED_OVER | {State.UNCERTAIN} and (before, after) != (State.UNCERTAIN, State.DELIVERED):
             assert before is State.SUBMITTING
         if after is State.SUBMITTING:
             assert before in (State.PENDING, State.DEFERRED)

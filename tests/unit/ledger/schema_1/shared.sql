@@ -1,0 +1,25 @@
+-- What all campaigns of one state folder share.
+
+CREATE TABLE suppressions (
+    key      TEXT PRIMARY KEY,
+    email    TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    added_at REAL NOT NULL  -- UTC seconds since the epoch
+) STRICT, WITHOUT ROWID;
+
+-- Transactions charged to a provider's budget; `until` is in seconds on the budget clock.
+CREATE TABLE charges (
+    provider TEXT NOT NULL,
+    until    REAL NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (provider, until)
+) STRICT, WITHOUT ROWID;
+
+-- The budget clock as it was last opened: it stands at the boot clock's seconds plus the offset of that boot.
+CREATE TABLE clock (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    boot_id TEXT NOT NULL,
+    offset  REAL NOT NULL,
+    boot_at REAL NOT NULL,
+    wall_at REAL NOT NULL
+) STRICT;
