@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ FIGURES = pytest.StashKey[dict[str, Counter[str]]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("crash")
     group.addoption("--kills", type=int, default=30, help="kills at random")
+    group.addoption("--power-losses", type=int, default=150, help="moments at which the power fails")
     group.addoption("--seed", type=int, default=None, help="what chance starts from")
 
 
@@ -52,11 +54,11 @@ def make_scene(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     """Makes a campaign with an oracle of its own."""
     with ExitStack() as running:
 
-        def make(speech: str, connections: int, *, oracle: tuple[str, ...] = (), **settings: str) -> Scene:
+        def make(speech: str, connections: int, *, oracle: tuple[str, ...] = (), **more: Any) -> Scene:
             folder = tmp_path / f"scene{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
             spoken = SPEECHES[speech]
             judge = running.enter_context(Oracle(folder, *spoken.offers, *oracle))
-            return Scene(folder, judge, speech=spoken, connections=connections, **settings)
+            return Scene(folder, judge, speech=spoken, connections=connections, **more)
 
         yield make

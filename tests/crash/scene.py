@@ -137,10 +137,12 @@ class Ended:
 class Scene:
     """A campaign in a folder of its own, whose relay is the oracle."""
 
-    def __init__(self, folder: Path, oracle: Oracle, *, speech: Speech, connections: int, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, oracle: Oracle, *, speech: Speech, connections: int, lanes: int = 1, **settings: str
+    ) -> None:
         self.folder = folder
         self.oracle = oracle
-        self.bound = connections * speech.at_once
+        self.bound = lanes * connections * speech.at_once
         """Transactions in flight, at most."""
         self.state = folder / "state"
         self.rows: dict[str, str] = {}
