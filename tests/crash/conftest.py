@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
+from tests.crash.failing import STEPS
 from tests.crash.scene import SPEECHES, Oracle, Scene
+
+SPOKEN = ("pipelining", "chunking", "one-by-one")
 
 FIGURES = pytest.StashKey[dict[str, Counter[str]]]()
 
@@ -20,7 +24,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("crash")
     group.addoption("--kills", type=int, default=30, help="kills at random")
     group.addoption("--power-losses", type=int, default=150, help="moments at which the power fails")
+    group.addoption("--long", action="store_true", help="everything at every step")
     group.addoption("--seed", type=int, default=None, help="what chance starts from")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Something at each step. In the short form each step is spoken by one of three, and what is not a kill happens at
+    every third step; in the long form there is everything."""
+    if "step" in metafunc.fixturenames:
+        test = metafunc.function.__name__
+        every, first = (1, 0) if test.startswith("test_killed") else (3, crc32(test.encode()) % 3)
+        cases = [
+            pytest.param(speech, step, id=f"{step.replace(' ', '-')}-{speech}")
+            for place, step in enumerate(STEPS)
+            for turn, speech in enumerate(SPOKEN)
+            if metafunc.config.getoption("long") or (place % every == first and place // every % 3 == turn)
+        ]
+        metafunc.parametrize(("speech", "step"), cases)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 import apsw
 
 from campaign_cli.cli.main import main
+from campaign_cli.ledger import ledger
 from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
@@ -33,7 +34,7 @@ from campaign_cli.transport.session import Session
 HEAD = struct.Struct("!I")
 
 CHECKPOINT_EVERY = 100
-"""Pages in the log, instead of SQLite's 1,000, so that a short run has many checkpoints."""
+"""Pages in the log, instead of thousands, so that a short run has many checkpoints."""
 
 CONTENT_OF = re.compile(rb"^To: [^\r]*?([^\s<]+@[^\s>]+)>?\r$", re.MULTILINE)
 
@@ -240,6 +241,7 @@ if __name__ == "__main__":
     die_after = int(sys.argv[2])
     del sys.argv[1:3]
     apsw.connection_hooks.append(lambda connection: connection.wal_autocheckpoint(CHECKPOINT_EVERY))
+    ledger.CHECKPOINTED_AT_ONCE = CHECKPOINT_EVERY
     vfs = register(trace)
     note_system_calls(trace)
     note_promises(trace)
