@@ -142,11 +142,15 @@ class Scene:
     ) -> None:
         self.folder = folder
         self.oracle = oracle
+        self.speech = speech
         self.bound = lanes * connections * speech.at_once
         """Transactions in flight, at most."""
         self.state = folder / "state"
+        self.name = settings.get("name", "crash")
         self.rows: dict[str, str] = {}
         """The body that each address must get."""
+        self.others: set[str] = set()
+        """The addresses of other campaigns with the same oracle."""
         (folder / "hello.txt").write_text(TEMPLATE)
         lines = {
             "template": "hello.txt",
@@ -154,7 +158,7 @@ class Scene:
             "rate": "[example.org=none]",
             "connections": str(connections),
             "retry": "{base: 100ms, factor: 2, longest: 1s}",
-            "name": "crash",
+            "name": self.name,
         }
         text = "".join(f"{key}: {value}\n" for key, value in (lines | settings).items())
         (folder / "campaign.yaml").write_text(text)
@@ -191,22 +195,26 @@ class Scene:
 
     def ledger_states(self) -> dict[str, str]:
         """The state of every recipient as the ledger has it on disk, whatever runs or ran; nothing there is touched."""
-        ledger = self.state / "campaigns" / "crash" / "ledger.db"
+        ledger = self.state / "campaigns" / self.name / "ledger.db"
         return states_in(ledger) if ledger.exists() else {}
 
     def report(self) -> list[dict[str, str]]:
         """The rows of the report; none when there is none."""
-        with suppress(FileNotFoundError), (self.folder / "crash-report.csv").open(newline="") as file:
+        with suppress(FileNotFoundError), (self.folder / f"{self.name}-report.csv").open(newline="") as file:
             return list(csv.DictReader(file))
         return []
+
+    def taken(self) -> Counter[str]:
+        """How many of this campaign's messages the oracle took for each address."""
+        return Counter({email: n for email, n in self.oracle.taken().items() if email not in self.others})
 
     # ---- what is promised ----
 
     def broken_at_rest(self, uncertain_before: int = 0) -> list[str]:
         """The promises that a dead run has broken, as the ledger and the oracle stand now."""
         self.oracle.settle()
-        states, taken = self.ledger_states(), self.oracle.taken()
-        found = [*self._twice(taken), *self._untrue(states, taken)]
+        states, taken = self.ledger_states(), self.taken()
+        found = [*_twice(taken), *_untrue(states, taken)]
         uncertain = in_flight(states)
         if uncertain - uncertain_before > self.bound:
             found.append(f"{uncertain - uncertain_before} became uncertain, and {self.bound} were in flight at most")
@@ -214,8 +222,14 @@ class Scene:
 
     def broken_at_the_end(self, ended: Ended) -> list[str]:
         """The promises that are broken when the last run came to its end."""
-        states, taken, report = self.ledger_states(), self.oracle.taken(), self.report()
-        found = [*self._twice(taken), *self._untrue(states, taken), *self._misdirected(report)]
+        states, taken, report = self.ledger_states(), self.taken(), self.report()
+        message_ids = {row["email"]: row["message_id"] for row in report}
+        found = [*_twice(taken), *_untrue(states, taken)]
+        found += [
+            f"misdirected: {entry['recipient']} got {entry}"
+            for entry in self.oracle.entries("taken")
+            if entry["recipient"] in taken and not self._theirs(entry, message_ids)
+        ]
         reported = {row["email"]: row["status"] for row in report}
         if [row["email"] for row in report] != list(self.rows):
             found.append(f"the report has {len(report)} rows, the list {len(self.rows)}, or they are others")
@@ -231,29 +245,29 @@ class Scene:
             found.append(f"the last run ended with {ended.code}: {ended.err}")
         return found
 
-    def _twice(self, taken: Counter[str]) -> list[str]:
-        return [f"sent twice: {email}, {count} times" for email, count in taken.items() if count > 1]
+    def _theirs(self, entry: dict[str, Any], message_ids: dict[str, str]) -> bool:
+        """Whether what the oracle took is what its recipient must get."""
+        email = entry["recipient"]
+        return (
+            entry["body"] == self.rows.get(email)
+            and email in entry["to"]
+            and entry["message_id"] == message_ids.get(email)
+        )
 
-    def _untrue(self, states: dict[str, str], taken: Counter[str]) -> list[str]:
-        """Delivered and the oracle does not know it; or the oracle has it and it would be sent again."""
-        for_delivered = [email for email, state in states.items() if state == "delivered" and not taken[email]]
-        again = [
-            email for email in taken if states.get(email, "unknown") not in ("delivered", "submitting", "uncertain")
-        ]
-        return [f"lost: {email} is delivered in the ledger and not to the oracle" for email in for_delivered] + [
-            f"to be sent twice: the oracle has {email}, which is {states.get(email, 'unknown')}" for email in again
-        ]
 
-    def _misdirected(self, report: list[dict[str, str]]) -> list[str]:
-        """Whoever got a message that is not theirs."""
-        message_ids = {row["email"]: row["message_id"] for row in report}
-        return [
-            f"misdirected: {email} got {entry}"
-            for entry in self.oracle.entries("taken")
-            if entry["body"] != self.rows.get(email := entry["recipient"])
-            or email not in entry["to"]
-            or entry["message_id"] != message_ids.get(email)
-        ]
+def _twice(taken: Counter[str]) -> list[str]:
+    return [f"sent twice: {email}, {count} times" for email, count in taken.items() if count > 1]
+
+
+def _untrue(states: dict[str, str], taken: Counter[str]) -> list[str]:
+    """Delivered and the oracle does not know it; or the oracle has it and it would be sent again."""
+    unknown = [email for email, state in states.items() if state == "delivered" and not taken[email]]
+    again = {
+        email: states.get(email) for email in taken if states.get(email) not in ("delivered", "submitting", "uncertain")
+    }
+    return [f"lost: {email} is delivered in the ledger and not to the oracle" for email in unknown] + [
+        f"to be sent twice: the oracle has {email}, which is {state}" for email, state in again.items()
+    ]
 
 
 class Run(subprocess.Popen[str]):

@@ -74,4 +74,26 @@ def test_killed_at_any_moment_nobody_has_it_twice_and_nobody_is_lost(
         counted["campaigns"] += 1
         counted["messages"] += taken.total()
         counted["twice"] += sum(count > 1 for count in taken.values())
-        counted["lost"] += ROWS - len(scene.ledger_states())
+        counted["lost"] += ROWS - sum(row["status"] in ("delivered", "uncertain") for row in scene.report())
+
+
+@pytest.mark.parametrize("then", ["release", "drop"])
+@pytest.mark.parametrize("speech", SPEECHES)
+def test_killed_while_the_server_owes_its_answers_these_are_uncertain_whether_it_took_them_or_not(
+    make_scene, speech, then
+) -> None:
+    scene = make_scene(speech, 10)
+    scene.write_list([f"p{n}@example.org" for n in range(500)])
+    scene.oracle.tell("hold")
+    run = scene.start()
+    assert scene.oracle.wait("held 10", run)
+    # Nothing can happen now; what should not is given a moment for it.
+    with suppress(subprocess.TimeoutExpired):
+        run.wait(0.1)
+    run.kill()
+    run.end()
+    scene.oracle.tell(then)
+    assert not scene.broken_at_rest()
+    assert 10 <= in_flight(scene.ledger_states()) <= scene.bound
+    assert "delivered" not in scene.ledger_states().values()
+    assert not scene.broken_at_the_end(scene.finish())
