@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kills", type=int, default=30, help="kills at random")
     group.addoption("--power-losses", type=int, default=150, help="moments at which the power fails")
     group.addoption("--rounds", type=int, default=2, help="rounds of twenty simultaneous starts")
+    group.addoption("--examples", type=int, default=40, help="lives of a ledger that are made up")
     group.addoption("--long", action="store_true", help="everything at every step")
     group.addoption("--seed", type=int, default=None, help="what chance starts from")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 import random
 import struct
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,24 @@ class Disk:
         """Without a file: a folder."""
         self._syncing: dict[tuple[int, int], tuple[File, int]] = {}
         self._run = 0
+
+    @classmethod
+    def holding(cls, folder: Path) -> Disk:
+        """One on which everything in `folder` is for certain."""
+        disk = cls()
+        for path in (folder, *folder.rglob("*")):
+            disk._names[str(path)] = None if path.is_dir() else File(bytearray(path.read_bytes()))
+        disk._synced_names = dict(disk._names)
+        return disk
+
+    def moved(self, old: Path, new: Path) -> Disk:
+        """A copy, in which what was under `old` is under `new`."""
+        copy = deepcopy(self)
+        for names in (copy._names, copy._synced_names):
+            for path in list(names):
+                names[str(new / Path(path).relative_to(old))] = names.pop(path)
+        copy._syncing.clear()
+        return copy
 
     def play(self, record: Record) -> None:
         match record:

@@ -19,7 +19,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 
@@ -39,6 +39,16 @@ CHECKPOINT_EVERY = 100
 CONTENT_OF = re.compile(rb"^To: [^\r]*?([^\s<]+@[^\s>]+)>?\r$", re.MULTILINE)
 
 Proxied = Any
+
+
+class Notes(Protocol):
+    """Where records go, in the order in which things happen."""
+
+    def note(self, *record: Any) -> None:
+        """Add a record."""
+
+    def token(self) -> int:
+        """Ties the beginning of something to its end."""
 
 
 class Trace:
@@ -61,7 +71,7 @@ class Trace:
             return self._tokens
 
 
-def register(trace: Trace) -> apsw.VFS:
+def register(trace: Notes) -> apsw.VFS:
     """Make the noting VFS the default. It lives as long as what is returned."""
 
     class File(apsw.VFSFile):
@@ -109,7 +119,7 @@ def register(trace: Trace) -> apsw.VFS:
     return Noting()
 
 
-def note_system_calls(trace: Trace) -> None:
+def note_system_calls(trace: Notes) -> None:
     """What the product itself asks the system for."""
     mkdir, fsync, fdatasync, open_file = os.mkdir, os.fsync, os.fdatasync, os.open
 
