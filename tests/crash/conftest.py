@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,8 +27,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--power-losses", type=int, default=150, help="moments at which the power fails")
     group.addoption("--rounds", type=int, default=2, help="rounds of twenty simultaneous starts")
     group.addoption("--examples", type=int, default=40, help="lives of a ledger that are made up")
+    group.addoption("--soak", type=int, default=0, help="seconds at full speed")
     group.addoption("--long", action="store_true", help="everything at every step")
     group.addoption("--seed", type=int, default=None, help="what chance starts from")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What only the long form has."""
+    wanted = {
+        "test_soak.py": bool(config.getoption("soak")),
+        "test_faketime.py": "CRASH_LIBFAKETIME" in os.environ,
+    }
+    return True if not wanted.get(collection_path.name, True) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
