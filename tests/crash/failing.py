@@ -34,7 +34,7 @@ STEPS = {
     "locked": 1,
     "shared state opened": 1,
     "ledger opened": 1,
-    "recovered": 2,
+    "recovered": 1,
     "enrol row": 250,
     "enrol rows read": 1,
     "enrolled": 1,
