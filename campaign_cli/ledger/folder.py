@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,17 +51,40 @@ class StateFolder:
     def create(self, name: str | None = None) -> None:
         """Make the folder, and that of the campaign `name`, for their owner's eyes only. Raises StateError.
 
-        A folder that is there already keeps its permissions: it may be others' as well.
+        A folder that is there already keeps its permissions: it may be others' as well. Durable when it returns: SQLite
+        syncs the folder that its files are in, and not that folder's own name in the one above.
         """
         self.check()
-        folder = self.campaign(name) if name else self.root
+        folder = (self.campaign(name) if name else self.root).absolute()
+        above = next(each for each in self.root.absolute().parents if each.is_dir())
         try:
             for each in (self.root, folder.parent, folder) if name else (self.root,):
                 each.mkdir(mode=0o700, parents=each is self.root, exist_ok=True)
+            # Also when nothing was made: who made it may have been killed before it was synced.
+            for each in folder.parents:
+                _sync(each)
+                if each == above:
+                    break
         except OSError as error:
             raise StateError(
                 f"the state folder {folder} cannot be made: {error.strerror}; name another with --state"
             ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in `folder` on disk; one that we may not even read has none of ours in it."""
+    try:
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(file)
+    except OSError as error:
+        # A file system that has no such thing.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(file)
 
 
 def default_root() -> Path:

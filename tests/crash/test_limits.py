@@ -1,0 +1,84 @@
+"""A limit is a limit: two campaigns that share a provider, killed again and again under load."""
+
+import random
+import subprocess
+import time
+from bisect import bisect_right
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+
+from tests.crash.scene import HERE, Oracle, Scene
+
+PERIOD = 2.0
+
+LIMIT = 1000
+
+JUMPS = (1, -1, 3600, -3600, 3 * 86400, -3 * 86400)
+"""Seconds by which the wall clock is set."""
+
+
+def most_in_any_period(oracle: Oracle) -> int:
+    """How many transactions started in the fullest period."""
+    times = sorted(entry["at"] for entry in oracle.entries("mail"))
+    return max(bisect_right(times, at + PERIOD) - place for place, at in enumerate(times))
+
+
+def limited(make_scene, connections: int, limit: int, **more: str) -> Scene:
+    return make_scene(
+        "pipelining", connections, oracle=("--mails",), rate=f"[example.org={limit}/{PERIOD:.0f}s]", workers="0", **more
+    )
+
+
+def test_two_campaigns_under_load_killed_again_and_again_keep_the_limit_they_share(make_scene, figures, seed) -> None:
+    chance = random.Random(f"{seed} limits")
+    one = limited(make_scene, 10, LIMIT)
+    folder = one.folder / "two"
+    folder.mkdir()
+    two = Scene(
+        folder, one.oracle, speech=one.speech, connections=10, name="two", rate=f"[example.org={LIMIT}/{PERIOD:.0f}s]"
+    )
+    two.state = one.state
+    one.write_list([f"one{n}@example.org" for n in range(4000)])
+    two.write_list([f"two{n}@example.org" for n in range(4000)])
+    one.others, two.others = set(two.rows), set(one.rows)
+    until = time.monotonic() + 3.5 * PERIOD
+    runs = {scene: scene.start() for scene in (one, two)}
+    kills: Counter[Scene] = Counter()
+    while time.monotonic() < until:
+        scene = chance.choice((one, two))
+        with suppress(subprocess.TimeoutExpired):
+            runs[scene].wait(chance.uniform(0, 0.6))
+        runs[scene].kill()
+        runs[scene].end()
+        kills[scene] += 1
+        runs[scene] = scene.start()
+    for scene, run in runs.items():
+        run.kill()
+        run.end()
+        kills[scene] += 1
+    for scene in runs:
+        assert not scene.broken_at_rest(uncertain_before=scene.bound * (kills[scene] - 1))
+    most, started = most_in_any_period(one.oracle), len(one.oracle.entries("mail"))
+    figures("limits").update(
+        {"kills": kills.total(), f"most of {LIMIT} in any {PERIOD:.0f} s": most, "started": started}
+    )
+    assert most <= LIMIT, f"--seed {seed}"
+    # A limit that lets nothing through would keep the promise, too.
+    assert started >= LIMIT / 2
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_no_jump_of_the_wall_clock_frees_budget_or_makes_anybody_have_it_twice(make_scene, figures, seconds) -> None:
+    scene = limited(make_scene, 5, 50, patience="2s")
+    scene.write_list([f"{'defer+' if n % 10 == 0 else ''}p{n}@example.org" for n in range(60)])
+    launcher = (str(HERE / "failing.py"), "charged", "8", f"jump {seconds}")
+    # It may have to leave to a run with the right time what is deferred to another.
+    ended = scene.start("--max-runtime", "20s", by=launcher).end()
+    assert ended.code in (0, 75), ended
+    assert not scene.broken_at_rest()
+    assert not scene.broken_at_the_end(scene.finish())
+    most = most_in_any_period(scene.oracle)
+    figures("clocks")[f"{seconds:+} s"] = most
+    assert most <= 50
