@@ -35,8 +35,8 @@ STEPS = {
     "shared state opened": 1,
     "ledger opened": 1,
     "recovered": 1,
-    "enrol row": 250,
-    "enrol rows read": 1,
+    "enrol batch": 1,
+    "enrol batches read": 1,
     "enrolled": 1,
     "claiming": 4,
     "claimed": 4,
@@ -148,8 +148,8 @@ def wrap_ledger(point: Point) -> None:
         if end:
             point.reach(end)
 
-    def failing_enrol(self: Ledger, rows: Iterable[Any], *arguments: Any, **more: Any) -> None:
-        enrol(self, reaching(rows, "enrol row", "enrol rows read"), *arguments, **more)
+    def failing_enrol(self: Ledger, batches: Iterable[Any], *arguments: Any, **more: Any) -> None:
+        enrol(self, reaching(batches, "enrol batch", "enrol batches read"), *arguments, **more)
         point.reach("enrolled")
 
     def failing_commit(self: Ledger, changes: Iterable[Any]) -> None:

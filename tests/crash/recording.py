@@ -26,9 +26,9 @@ import apsw
 from campaign_cli.cli.main import main
 from campaign_cli.ledger import ledger
 from campaign_cli.ledger.changes import Change
+from campaign_cli.ledger.entries import Batch
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.model.contact import Contact
 from campaign_cli.transport.session import Session
 
 HEAD = struct.Struct("!I")
@@ -170,18 +170,17 @@ def note_promises(trace: Trace) -> None:
         trace.note("promised", token)
 
     @wraps(enrol)
-    def noted_enrol(self: Ledger, rows: Iterable[Any], *arguments: Any, **more: Any) -> None:
+    def noted_enrol(self: Ledger, batches: Iterable[Batch], **more: Any) -> None:
         emails: list[str] = []
 
-        def read() -> Iterator[Any]:
-            for row in rows:
-                if isinstance(row, Contact):
-                    emails.append(row.address.email)
-                yield row
+        def read() -> Iterator[Batch]:
+            for entries, invalid in batches:
+                emails.extend(f"{local}@{domain}" for _, local, domain, *_ in entries)
+                yield entries, invalid
             # SQLite writes what does not fit its cache before the end; nothing of that counts before the commit.
             trace.note("committing", "enrol", emails)
 
-        enrol(self, read(), *arguments, **more)
+        enrol(self, read(), **more)
         promise_all()
 
     @wraps(recover)

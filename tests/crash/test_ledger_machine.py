@@ -1,5 +1,6 @@
 """The ledger against a model of it, with crashes between any two calls: of its process, and of the machine."""
 
+import json
 import os
 import random
 import shutil
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
+from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger, Place
 from campaign_cli.ledger.shared import SharedState
@@ -150,7 +152,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if address is None:
                 listed.append(BadRow(line, "nobody", "no address"))
                 continue
-            listed.append(Contact(line, address, {"email": address.email}))
+            listed.append(Contact(line, address, json.dumps({"email": address.email})))
             if address.key not in seen:
                 known.setdefault(address.key, ("pending", 0))
                 self.listed[address.key], self.lines[address.key] = self.listing, line
@@ -163,7 +165,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 known[key] = "pending", attempts
             if known[key][0] in ("pending", "deferred", "failed") and key in self.suppressed:
                 known[key] = "suppressed", attempts
-        self.ledger.enrol(listed, PROVIDERS, source="list.csv", template="hello.txt")
+        self.ledger.enrol(batches(listed, PROVIDERS), source="list.csv", template="hello.txt")
         self.became(known, durable=True)
         self.hand = {}
 
