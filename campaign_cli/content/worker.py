@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import json
 import marshal
+import os
 import pickle
 import resource
 import signal
@@ -29,6 +30,9 @@ from campaign_cli.model.frames import HEAD, framed, next_frame
 LOOKED_AFTER = 5.0
 """Seconds after which it is seen whether the message in work is still the same: it may take up to twice as long, a
 thousand times what a large one needs. One timer for all: to set one for each costs as much as a part of the message."""
+
+GIVES_WAY = 10
+"""How much nicer than the process that sends: woken, it must not take the core from one that a server waits for."""
 
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space: what the libraries map, and more than any message."""
@@ -66,6 +70,7 @@ def answered(frame: memoryview, count: int) -> list[bytes | str]:
 
 def main(descriptor: int) -> None:
     """Serve the socket `descriptor` until it is closed."""
+    os.nice(GIVES_WAY)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
         composer: Composer = pickle.loads(next_frame(frames))  # noqa: S301 (from our own process)

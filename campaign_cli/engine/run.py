@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -30,6 +31,10 @@ from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 
 log = logging.getLogger(__name__)
+
+GARBAGE_AFTER = 50_000
+"""Objects made and not yet let go before cycles are looked for among them: a megabyte or two. Python's own 700 makes it
+look thousands of times a second."""
 
 SANDBOX_RETRY = RetrySchedule(base=1.0, factor=2.0, longest=4.0, lifetime=12.0)
 """Seconds: in the sandbox nobody wants to wait, and the server there takes no offence."""
@@ -84,6 +89,9 @@ class Run:
         """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything."""
         started = time.monotonic()
         if self._work:
+            # What is there now stays, and what a message leaves behind has no cycles: to look for garbage seldom is enough.
+            gc.freeze()
+            gc.set_threshold(GARBAGE_AFTER)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._send())
         ledger = self._campaign.ledger

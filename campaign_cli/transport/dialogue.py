@@ -81,9 +81,10 @@ class Dialogue:
     @property
     def room(self) -> int:
         """How many transactions may be started now."""
-        room = 0 if self.closing else max(self._at_once - len(self._in_flight), 0)
         # Until its content is written, nothing of the next can be.
-        return room if self._chunking else min(room, 1 - len(self._opening))
+        if self.closing or (self._opening and not self._chunking):
+            return 0
+        return max(self._at_once - len(self._in_flight), 0)
 
     @property
     def spent(self) -> bool:
@@ -107,6 +108,8 @@ class Dialogue:
 
     def output(self) -> bytes:
         """What is to be written now; each byte is given once."""
+        if not self._output:
+            return b""
         octets = b"".join(self._output)
         self._output.clear()
         self._asked = len(self._expected)
