@@ -89,7 +89,7 @@ class Run:
         """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything."""
         started = time.monotonic()
         if self._work:
-            # What is there now stays, and what a message leaves behind has no cycles: to look for garbage seldom is enough.
+            # What is there now stays, and what a message leaves behind has no cycles: to look seldom is enough.
             gc.freeze()
             gc.set_threshold(GARBAGE_AFTER)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
