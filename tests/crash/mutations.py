@@ -22,7 +22,7 @@ KILLS = ("tests/crash/test_kills.py", "-k", "any_moment and pipelining and (20 o
 OWED = ("tests/crash/test_kills.py", "-k", "owes")
 STEPS = ("tests/crash/test_fail_points.py", "-k", "killed")
 POWER = ("tests/crash/test_power_loss.py",)
-MACHINE = ("tests/crash/test_ledger_machine.py",)
+MACHINE = ("tests/crash/test_ledger_machine.py", "-k", "whatever", "--examples", "300")
 LIMITS = ("tests/crash/test_limits.py", "-k", "two_campaigns")
 JUMPS = ("tests/crash/test_limits.py", "-k", "jump")
 STARTS = ("tests/crash/test_starts.py", "-k", "owns")
@@ -111,8 +111,8 @@ MUTATIONS = (
             ),
             (
                 SQL,
-                "last_attempt_at = ?\nWHERE id = ? AND state IN ('pending', 'deferred')",
-                "last_attempt_at = ?\nWHERE id = ? AND state IN ('pending', 'deferred', 'submitting')",
+                "FROM campaign)\nWHERE id = ? AND state IN ('pending', 'deferred')",
+                "FROM campaign)\nWHERE id = ? AND state IN ('pending', 'deferred', 'submitting')",
             ),
         ),
         (KILLS, STEPS),
@@ -144,8 +144,8 @@ MUTATIONS = (
         (
             (
                 "campaign_cli/ledger/shared.py",
-                '        connection = open_database(path, "shared-schema")\n',
-                """        connection = open_database(path, "shared-schema")
+                "        connection = open_database(path, SCHEMA)\n",
+                """        connection = open_database(path, SCHEMA)
         connection.execute(
             "CREATE TEMP TABLE charges (provider TEXT, until REAL, count INTEGER, PRIMARY KEY (provider, until))"
         )
