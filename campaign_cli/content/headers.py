@@ -27,24 +27,17 @@ def text_field(name: str, value: str) -> bytes:
     What looks like an encoded word is encoded itself, so that it arrives as it was written and never as what
     decoding it would give. Raises ComposeError for a value with a control character in it.
     """
-    if _PLAIN.fullmatch(value) and "=?" not in value:
-        if len(name) + 2 + len(value) <= LINE and not value.isspace():
-            return f"{name}: {value}\r\n".encode()
-        if folded := _folded(name, value.split(" ")):
-            return folded
     _refuse_control(name, value)
+    if _PLAIN.fullmatch(value) and "=?" not in value and (folded := _folded(name, value.split(" "))):
+        return folded
     return _joined(name, encoded_words(name, value))
 
 
 def mailbox_field(name: str, mailbox: Mailbox) -> bytes:
     """`name: "Display Name" <address>` (RFC 5322 3.4); without a name, the address alone. Raises ComposeError."""
-    shown, email = mailbox.name, mailbox.address.email
-    if not shown:
-        return _joined(name, [email])
-    if _ATOMS.fullmatch(shown) and "=?" not in shown and len(name) + len(shown) + len(email) + 5 <= LINE:
-        return f"{name}: {shown} <{email}>\r\n".encode()
-    _refuse_control(name, shown)
-    return _joined(name, [*_phrase(name, shown), f"<{email}>"])
+    _refuse_control(name, mailbox.name)
+    address = f"<{mailbox.address.email}>"
+    return _joined(name, [*_phrase(name, mailbox.name), address] if mailbox.name else [mailbox.address.email])
 
 
 def _phrase(field: str, name: str) -> list[str]:
@@ -79,6 +72,9 @@ def _folded(name: str, words: Sequence[str]) -> bytes | None:
 
 
 def _joined(name: str, words: Sequence[str]) -> bytes:
+    whole = f"{name}: {' '.join(words)}"
+    if len(whole) <= LINE:
+        return f"{whole}\r\n".encode()
     lines = [f"{name}: {words[0]}"]
     for word in words[1:]:
         # A line of nothing but white space would be taken for the end of the header block.
