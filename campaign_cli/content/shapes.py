@@ -57,8 +57,7 @@ class Texts:
 
     def text(self, page: Skeleton, values: Sequence[str]) -> Filled:
         """The text of the page that `page` makes of `values`, which are HTML."""
-        kept = () if _are_plain(values) else tuple([None if _is_plain(value) else value for value in values])
-        key = page, kept
+        key = page, tuple([None if _is_plain(value) else value for value in values])
         bones = self._known[key] if key in self._known else self._learnt(key, values)
         if bones is None:
             return Filled((0,), [plaintext("".join(filled(page, values)))])
@@ -66,7 +65,7 @@ class Texts:
 
     def _learnt(self, key: tuple[Skeleton, tuple[str | None, ...]], values: Sequence[str]) -> Skeleton | None:
         page, kept = key
-        words = [word(number) if not kept or kept[number] is None else value for number, value in enumerate(values)]
+        words = [word(number) if value is None else value for number, value in enumerate(kept)]
         bones: Skeleton | None = skeleton(plaintext("".join(filled(page, words))))
         self._known[key] = bones
         # Where the layout depends on how long the values are, as in a table, each page is laid out by itself.
@@ -76,12 +75,6 @@ class Texts:
             # The oldest: if it is still in use, it comes back at the cost of one message.
             del self._known[next(iter(self._known))]
         return bones
-
-
-def _are_plain(values: Sequence[str]) -> bool:
-    """Whether all of them are; None of them, when this cannot be said at once."""
-    joined = f"|{'|'.join(values)}|"
-    return joined.isprintable() and not any(mark in joined for mark in ("<", "  ", "| ", " |", "||"))
 
 
 def _is_plain(value: str) -> bool:

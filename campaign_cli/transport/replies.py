@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import cast
 
 from campaign_cli.model.reply import Answer, Reply, Silence
 
@@ -40,8 +39,6 @@ class ReplyParser:
             return []
         if self._buffer:
             received = self._buffer + received
-        elif not self._lines and (replies := _replies(received)):
-            return replies
         answers: list[Answer] = []
         start = 0
         while (end := received.find(b"\n", start)) >= 0:
@@ -77,15 +74,6 @@ class ReplyParser:
         self._lost = True
         self._buffer = b""
         return Silence(f"the server sent {reason}")
-
-
-def _replies(received: bytes) -> list[Answer] | None:
-    """The replies that `received` is, each one line and nothing else, as nearly always; None when it is not so."""
-    *lines, rest = received.split(b"\r\n")
-    if rest or received.count(b"\n") != len(lines) or received.count(b"\r") != len(lines):
-        return None
-    replies = [_whole(line) for line in lines]
-    return cast(list[Answer], replies) if all(replies) else None
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -22,16 +22,13 @@ class Offers:
 
     def refusal(self, envelope: Envelope, content: bytes) -> Ending | None:
         """What this server would refuse, refused before it is asked; None when the transaction may start."""
-        plain = content.isascii()
-        if plain and not envelope.needs_smtputf8 and not (self.size and len(content) > self.size):
-            return None
         if envelope.needs_smtputf8 and not self.smtputf8:
             text = "the relay does not offer SMTPUTF8, which this address needs"
             return Ending(Phase.RCPT, Reply(553, "5.6.7", text))
         if self.size and len(content) > self.size:
             text = f"the message has {len(content)} bytes and the relay takes {self.size}"
             return Ending(Phase.MAIL, Reply(552, "5.3.4", text))
-        if not (self.eight_bit or plain):
+        if not (self.eight_bit or content.isascii()):
             text = "the message has 8-bit text and the relay does not offer 8BITMIME"
             return Ending(Phase.RCPT, Reply(554, "5.6.3", text))
         return None
