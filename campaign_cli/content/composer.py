@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b, sha256
 
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
@@ -39,6 +39,7 @@ class Composer:
         self.domain = sender.address.domain
         """What the campaign's Message-IDs end in."""
 
+    @cached_property
     def digest(self) -> str:
         """A hash of all that its messages are made of besides recipient, fields, Message-ID and date: where it is the
         same, so are they. Raises TemplateError."""

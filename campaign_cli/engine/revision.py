@@ -49,7 +49,7 @@ def find_change(ledger: Ledger, settings: Settings, prepared: Prepared) -> Chang
 
     The list is enrolled, and nobody has been marked yet. In the sandbox nothing is ever the worse.
     """
-    current, digest, known = ledger.revisions.current(), prepared.composer.digest(), ledger.revisions.all()
+    current, digest, known = ledger.revisions.current(), prepared.composer.digest, ledger.revisions.all()
     if prepared.sandbox or current is None or [each.digest for each in known] == [digest]:
         return None
     twice = ledger.revisions.handed_over(digest, ledger.listing, resend_uncertain=settings.resend_uncertain)
@@ -78,7 +78,7 @@ def _what(before: Revision, prepared: Prepared) -> str:
 def use_revision(ledger: Ledger, prepared: Prepared) -> None:
     """Have the ledger say of everybody who is sent to from now on that it was with this template and sender."""
     ledger.revisions.use(
-        prepared.composer.digest(),
+        prepared.composer.digest,
         template=str(prepared.template.path),
         sender=str(prepared.composer.sender),
         now=time.time(),

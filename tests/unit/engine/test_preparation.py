@@ -194,7 +194,7 @@ def test_the_digest_is_another_when_anything_that_makes_the_message_is() -> None
     def digest(body: str = "{% include 'foot.txt' %}", front: str = FRONT, **settings: object) -> str:
         Path("hello.txt").write_text(f"---\nsubject: Hello\n{front}---\n{body}\n")
         given = {"template": Path("hello.txt"), "relays": (RELAY,)} | settings
-        return prepare(Settings(PROVIDERS, **given), "list.csv", now=NOW).composer.digest()  # type: ignore[arg-type]
+        return prepare(Settings(PROVIDERS, **given), "list.csv", now=NOW).composer.digest  # type: ignore[arg-type]
 
     first = digest()
     same = [
@@ -218,7 +218,7 @@ def test_the_digest_is_another_when_anything_that_makes_the_message_is() -> None
     others.append(digest())
     Path("hello.txt").rename("hello.md")
     others.append(
-        prepare(Settings(PROVIDERS, template=Path("hello.md"), relays=(RELAY,)), "list.csv", now=NOW).composer.digest()
+        prepare(Settings(PROVIDERS, template=Path("hello.md"), relays=(RELAY,)), "list.csv", now=NOW).composer.digest
     )
     assert len({first, *others}) == len(others) + 1
 
