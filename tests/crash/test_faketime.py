@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.crash.test_limits import JUMPS, limited, most_in_any_period
+from tests.crash.test_limits import JUMPS, limited, most_when_it_went_on
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
@@ -26,10 +26,4 @@ def test_no_clock_that_the_system_sets_frees_budget_or_makes_anybody_have_it_twi
     )
     assert scene.oracle.wait("taken 20", run)
     clock.write_text(f"{seconds:+}\n")
-    ended = run.end()
-    assert ended.code in (0, 75), ended
-    assert not scene.broken_at_rest()
-    assert not scene.broken_at_the_end(scene.finish())
-    most = most_in_any_period(scene.oracle)
-    figures("clocks, by libfaketime")[f"{seconds:+} s"] = most
-    assert most <= 50
+    figures("clocks, by libfaketime")[f"{seconds:+} s"] = most_when_it_went_on(scene, run.end())
