@@ -15,12 +15,12 @@ from processes import CHECKOUT, MEASURED_ON, PYTHON, run
 
 SYSTEM = Path("/usr/bin/python3")
 
-OLDEST = "3.11"
+OLDEST = (3, 11)
 
 
 def system_python(cache: Path) -> Path | None:
     """The system's Python with this checkout installed, in an environment in `cache`; None where it has none for us."""
-    new_enough = f"import sys; sys.exit(sys.version_info < tuple(map(int, {OLDEST!r}.split('.'))))"
+    new_enough = f"import sys; sys.exit(sys.version_info < {OLDEST})"
     environment = cache / "python"
     python = environment / "bin/python"
     try:
