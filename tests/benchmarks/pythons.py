@@ -35,4 +35,4 @@ def system_python(cache: Path) -> Path | None:
 
 def measure_on(python: Path) -> None:
     """Begin anew, with everything measured on `python`."""
-    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {MEASURED_ON: str(python)})
+    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {MEASURED_ON: str(python.absolute())})
