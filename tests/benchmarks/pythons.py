@@ -1,7 +1,7 @@
 """The Python that campaign and aiosmtplib are measured on: Debian's, as smtp-source, smtp-sink and Node are Debian's.
 
-A Python that was built without its optimizations, as pyenv does unless it is told otherwise, takes about a tenth longer;
-distributions build theirs with them.
+A Python that was built without its optimizations, as pyenv does unless it is told otherwise, takes about a tenth
+longer; distributions build theirs with them.
 """
 
 from __future__ import annotations
