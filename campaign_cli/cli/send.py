@@ -73,6 +73,8 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
     prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer)
     if prepared.contacts.encoding:
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
+    for warning in prepared.warnings:
+        display.tell(f"note: {warning}")
     if settings.dry_run:
         from campaign_cli.cli.plan_view import no_message_can_be_made, show_plan
         from campaign_cli.engine.plan import make_plan

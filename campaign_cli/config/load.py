@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
 from campaign_cli.config.settings import Password, Settings
+from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links
+from campaign_cli.config.values import EntriesError, each_of, file_path, one_line
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import ConfigError, UsageError
 from campaign_cli.model.relay import Relay, parse_relay
@@ -50,14 +52,6 @@ def campaign_name(name: str, now: datetime) -> str:
     return filled
 
 
-class EntriesError(ValueError):
-    """What is wrong with the entries of a value, each with its own place."""
-
-    def __init__(self, findings: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self.findings = findings
-
-
 class _Loader:
     """Takes one key after the other from what was given, and adds what is wrong to `findings`."""
 
@@ -76,7 +70,7 @@ class _Loader:
             fields["sender"] = sender
         if relays := take("relay", _relays):
             fields["relays"] = relays
-        password = Password(take("password_file", _path), take("password_command", _text))
+        password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password
         if schedule := take("retry", _retry):
@@ -136,19 +130,6 @@ def _line(finding: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _text(given: Given) -> str:
-    if isinstance(given.value, list | dict) or not str(given.value).strip():
-        raise ValueError("must be a text")
-    text = str(given.value) if given.spelled is None else given.spelled
-    if re.search(r"[\r\n\0]", text):
-        raise ValueError("must be one line")
-    return text
-
-
-def _path(given: Given) -> Path:
-    return given.base / Path(_text(given)).expanduser()
-
-
 def _flag(given: Given) -> bool:
     if not isinstance(given.value, bool):
         raise ValueError("must be true or false")
@@ -166,15 +147,15 @@ def _number_in(allowed: range) -> Callable[[Given], int]:
 
 
 def _duration(given: Given) -> float:
-    return parse_duration(_text(given))
+    return parse_duration(one_line(given))
 
 
 def _mailbox(given: Given) -> Any:
-    return parse_mailbox(_text(given))
+    return parse_mailbox(one_line(given))
 
 
 def _address(given: Given) -> Any:
-    return parse_address(_text(given))
+    return parse_address(one_line(given))
 
 
 def _some_time(given: Given) -> float:
@@ -184,29 +165,16 @@ def _some_time(given: Given) -> float:
     return seconds
 
 
-def _each(entries: Iterable[tuple[Given, Callable[[Given], T]]]) -> list[T]:
-    """What each entry is. Raises EntriesError with all that are wrong."""
-    found, findings = [], []
-    for entry, parse in entries:
-        try:
-            found.append(parse(entry))
-        except ValueError as error:
-            findings.append((entry.place, str(error)))
-    if findings:
-        raise EntriesError(findings)
-    return found
-
-
 def _relays(given: Given) -> tuple[Relay, ...]:
     entries = given.value if isinstance(given.value, list) else [given]
-    return tuple(_each((entry, lambda one: parse_relay(_text(one))) for entry in entries))
+    return tuple(each_of((entry, lambda one: parse_relay(one_line(one))) for entry in entries))
 
 
 def _retry(given: Given) -> RetrySchedule:
     if not isinstance(given.value, dict):
         raise ValueError("must be keys and values, such as {base: 1m, factor: 3, longest: 3h, lifetime: 4d}")
     entries = given.value.items()
-    return RetrySchedule(**dict(_each((entry, partial(_retry_entry, key)) for key, entry in entries)))
+    return RetrySchedule(**dict(each_of((entry, partial(_retry_entry, key)) for key, entry in entries)))
 
 
 def _retry_entry(key: str, entry: Given) -> tuple[str, float]:
@@ -232,21 +200,24 @@ WORKERS = range(65)
 MILLIONS = range(1, 1_000_000_001)
 
 _FIELDS: dict[str, Parse] = {
-    "name": _text,
-    "template": _path,
-    "subject": _text,
+    "name": one_line,
+    "template": file_path,
+    "subject": one_line,
     "reply_to": _mailbox,
     "return_path": _address,
-    "list_unsubscribe": _text,
+    "list_unsubscribe": one_line,
+    "unsubscribe": unsubscribe_links,
+    "headers": header_lines,
+    "dkim": dkim_files,
     "max_connections": _number_in(CONNECTIONS),
     "patience": _duration,
     "workers": _workers,
     "limit": _number_in(MILLIONS),
     "max_runtime": _some_time,
-    "state": _path,
-    "report": _path,
-    "email_column": _text,
-    "log_file": _path,
+    "state": file_path,
+    "report": file_path,
+    "email_column": one_line,
+    "log_file": file_path,
     "dry_run": _flag,
     "sandbox": _flag,
     "resend_uncertain": _flag,

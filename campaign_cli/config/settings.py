@@ -23,6 +23,9 @@ class Settings:
     reply_to: Mailbox | None = None
     return_path: Address | None = None
     list_unsubscribe: str | None = None
+    unsubscribe: UnsubscribeLinks | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
     password: Password | None = None
     max_connections: int = 100
@@ -46,6 +49,29 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DkimFile:
+    """Where a private key is, and the name of its record in DNS. `place` is where that was said."""
+
+    domain: str
+    selector: str
+    key: Path
+    place: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribeLinks:
+    """The links by which one unsubscribes, with `{{ token }}` in them, and where the key is that makes the tokens.
+
+    Without one it is in the state folder. `place` is where that was said.
+    """
+
+    url: str | None = None
+    mailto: str | None = None
+    key: Path | None = None
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from email.utils import format_datetime
 from functools import cached_property, lru_cache
 from hashlib import blake2b, sha256
 
+from campaign_cli.content.dkim import Signer
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
+from campaign_cli.content.unsubscribe import VARIABLE, Unsubscribe
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import ComposeError
@@ -30,7 +32,15 @@ LARGEST = 50_000_000
 class Composer:
     """Makes the messages of one campaign."""
 
-    def __init__(self, template: Template, sender: Mailbox, *, reply_to: Mailbox | None = None) -> None:
+    def __init__(
+        self,
+        template: Template,
+        sender: Mailbox,
+        *,
+        reply_to: Mailbox | None = None,
+        signer: Signer | None = None,
+        unsubscribe: Unsubscribe | None = None,
+    ) -> None:
         self._template = template
         self.sender = sender
         self._from = mailbox_field("From", sender)
@@ -38,20 +48,26 @@ class Composer:
         self._names = ("From", "To", "Subject", "Date", "Message-ID", *(["Reply-To"] if reply_to else []))
         self.domain = sender.address.domain
         """What the campaign's Message-IDs end in."""
+        self.signer = signer
+        self._unsubscribe = unsubscribe
 
     @cached_property
     def digest(self) -> str:
         """A hash of all that its messages are made of besides recipient, fields, Message-ID and date: where it is the
         same, so are they. Raises TemplateError."""
         fields = [field.decode() for field in (self._from, *self._reply_to)]
-        return sha256(json.dumps([fields, self._template.made_of()]).encode()).hexdigest()
+        # Nothing where there is nothing: what was sent before there were these has its hash of then.
+        more = [each.made_of() for each in (self.signer, self._unsubscribe) if each]
+        return sha256(json.dumps([fields, self._template.made_of(), *more]).encode()).hexdigest()
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
         """The message for one contact. `message_id` has its angle brackets, `date` is UTC seconds.
 
         The same arguments give the same bytes. Lines end in CRLF and have at most 998 octets. Raises ComposeError.
         """
-        rendered = self._template.render(fields)
+        link = self._unsubscribe.link(address) if self._unsubscribe else None
+        rendered = self._template.render({**fields, VARIABLE: link.url} if link and link.url else fields)
+        headers = rendered.headers + link.headers if link else rendered.headers
         header = [
             self._from,
             mailbox_field("To", Mailbox(display_name(fields), address)),
@@ -59,7 +75,7 @@ class Composer:
             _date_field(int(date)),
             text_field("Message-ID", message_id),
             *self._reply_to,
-            *[text_field(name, value) for name, value in rendered.headers],
+            *[text_field(name, value) for name, value in headers],
             b"MIME-Version: 1.0\r\n",
         ]
         text = _part("plain", rendered.text)
@@ -70,9 +86,11 @@ class Composer:
             part_header, body = _alternatives(message_id, text, _part("html", rendered.html))
             part_names = ("Content-Type",)
         block = b"".join(header) + part_header
-        check_block(block, (*self._names, *[name for name, _ in rendered.headers], "MIME-Version", *part_names))
+        check_block(block, (*self._names, *[name for name, _ in headers], "MIME-Version", *part_names))
         if len(body) > LARGEST:
             raise ComposeError(f"the message has {len(body):,} bytes, and no provider takes more than {LARGEST:,}")
+        if self.signer:
+            block = self.signer.fields(block, body, date=int(date)) + block
         return Message(message_id, block + b"\r\n" + body, date)
 
 

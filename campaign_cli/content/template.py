@@ -65,9 +65,16 @@ class _Line:
 class Template:
     """A template that can be rendered. Made by `load_template`."""
 
-    def __init__(self, path: Path, source: str, subject: str | None, list_unsubscribe: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        subject: str | None,
+        list_unsubscribe: str | None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self.path = path
-        self._made_of = (path, source, subject, list_unsubscribe)
+        self._made_of = (path, source, subject, list_unsubscribe, headers)
         self._kind = _kind(path)
         parts = split(path, source)
         entries = {entry.key: entry for entry in parts.entries}
@@ -80,7 +87,7 @@ class Template:
         self._texts = Texts()
         self._lines_environment = self._sources.environment(escape=False)
         self._subject = self._subject_line(entries.get("subject"), subject)
-        self._headers = self._header_lines(parts, list_unsubscribe)
+        self._headers = self._header_lines(parts, list_unsubscribe, headers)
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
         self._environment = self._sources.environment(escape=self._kind is not Kind.TEXT, finalize=finalize)
         if self._kind is Kind.MARKDOWN:
@@ -99,12 +106,17 @@ class Template:
             return self._line("Subject", str(self.path), "")
         return self._line("Subject", f"{self.path}:{entry.line}", entry.text)
 
-    def _header_lines(self, parts: Split, list_unsubscribe: str | None) -> tuple[_Line, ...]:
+    def _header_lines(
+        self, parts: Split, list_unsubscribe: str | None, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[_Line, ...]:
         lines = {
             entry.key.lower(): self._line(entry.key, f"{self.path}:{entry.line}", entry.text)
             for entry in parts.entries
             if entry.key not in OWN_KEYS
         }
+        for name, text in headers:
+            _check_header(f"headers: {name}", name)
+            lines[name.lower()] = self._line(name, f"headers: {name}", text)
         if list_unsubscribe is not None:
             text = list_unsubscribe if "<" in list_unsubscribe else f"<{list_unsubscribe}>"
             lines["list-unsubscribe"] = self._line("List-Unsubscribe", "list_unsubscribe", text)
@@ -116,6 +128,11 @@ class Template:
             return _Line(name, place, _Renderer(self._lines_environment.from_string(source)), source, same)
         except jinja2.TemplateError as error:
             raise TemplateError(f"{place}: {mended(error)}") from None
+
+    @property
+    def header_names(self) -> frozenset[str]:
+        """The headers that it has by their own names, in lower case."""
+        return frozenset(line.name.lower() for line in self._headers)
 
     def made_of(self) -> list[object]:
         """All that its messages are made of besides a contact's fields, as JSON can say it.
@@ -234,8 +251,14 @@ def _taken_apart(pieces: list[str]) -> Filled:
     return Filled(tuple(bones), values)
 
 
-def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: str | None = None) -> Template:
-    """The template in the file `path`. `subject` and `list_unsubscribe` win over what its front matter says.
+def load_template(
+    path: Path,
+    *,
+    subject: str | None = None,
+    list_unsubscribe: str | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Template:
+    """The template in the file `path`. What else is given wins over what its front matter says.
 
     Raises TemplateError, with file and line, for anything that would fail for every contact.
     """
@@ -247,7 +270,7 @@ def load_template(path: Path, *, subject: str | None = None, list_unsubscribe: s
         raise TemplateError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}") from None
-    return Template(path, source, subject, list_unsubscribe)
+    return Template(path, source, subject, list_unsubscribe, headers)
 
 
 def _kind(path: Path) -> Kind:
@@ -264,13 +287,17 @@ def _check_keys(path: Path, parts: Split) -> None:
         place = f"{path}:{entry.line}"
         if near := difflib.get_close_matches(entry.key.lower().replace("-", "_"), OWN_KEYS, n=1, cutoff=0.75):
             raise TemplateError(f"{place}: {entry.key!r} is not a key of the front matter; did you mean {near[0]!r}?")
-        if MADE_HERE.fullmatch(entry.key):
-            raise TemplateError(f"{place}: {entry.key} is made for each message; take it out")
-        if not _HEADER_NAME.fullmatch(entry.key):
-            raise TemplateError(
-                f"{place}: {entry.key!r} is not a key of the front matter; there are {', '.join(OWN_KEYS)}, and "
-                "headers by their names, such as X-Newsletter"
-            )
+        _check_header(place, entry.key)
+
+
+def _check_header(place: str, name: str) -> None:
+    if MADE_HERE.fullmatch(name):
+        raise TemplateError(f"{place}: {name} is made for each message; take it out")
+    if not _HEADER_NAME.fullmatch(name):
+        raise TemplateError(
+            f"{place}: {name!r} is not a key of the front matter; there are {', '.join(OWN_KEYS)}, and "
+            "headers by their names, such as X-Newsletter"
+        )
 
 
 def _fixed(path: Path, entry: Entry | None) -> str | None:

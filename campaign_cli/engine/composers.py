@@ -26,6 +26,9 @@ AT_ONCE = 2
 DEATHS_FORGIVEN = 3
 """How often workers may die in a row before they have started, until the run gives up."""
 
+MOST_SIGNING = 16
+"""Workers that sign: more of them make more than one sender takes off their hands."""
+
 WORKER = program("campaign_cli.content.worker")
 
 Composed = Callable[[Sequence[Recipient], Sequence[Message | str]], None]
@@ -242,6 +245,12 @@ def compose(recipient: Recipient, composer: Composer, *, message_id: str, now: f
     )
 
 
-def workers_for(count: int) -> int:
-    """How many worker processes suit this machine and `count` messages: one core is the sender's."""
-    return min(max(len(os.sched_getaffinity(0)) - 1, 1), 4, max(count // 1000, 1))
+def workers_for(count: int, *, signed: bool = False) -> int:
+    """How many worker processes suit this machine and `count` messages: one core is the sender's.
+
+    A signature costs ten times what all else does: then the sender waits, and its core is a worker's as well.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return (
+        min(cores, MOST_SIGNING, max(count // 200, 1)) if signed else min(max(cores - 1, 1), 4, max(count // 1000, 1))
+    )

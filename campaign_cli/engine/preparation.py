@@ -17,6 +17,8 @@ from campaign_cli.config.load import campaign_name
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
+from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import CampaignError, ConfigError, StateError, TemplateError, UsageError
@@ -39,6 +41,8 @@ class Prepared:
     envelope_sender: Address
     report: Path
     sandbox: Path | None
+    warnings: tuple[str, ...] = ()
+    """What a person should know, and what stops nothing."""
 
 
 def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO | None = None) -> Prepared:
@@ -54,15 +58,28 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
     try:
         if settings.template:
             template = load_template(
-                settings.template, subject=settings.subject, list_unsubscribe=settings.list_unsubscribe
+                settings.template,
+                subject=settings.subject,
+                list_unsubscribe=settings.list_unsubscribe,
+                headers=settings.headers,
             )
     except CampaignError as error:
         problems.append(error)
     if template:
         try:
-            template.check(contacts.columns if contacts else None)
+            made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
+            template.check({*contacts.columns, *made} if contacts else None)
         except CampaignError as error:
             problems.append(error)
+        if settings.unsubscribe and (twice := template.header_names & {"list-unsubscribe", "list-unsubscribe-post"}):
+            problems.append(
+                ConfigError(
+                    [
+                        f"{settings.unsubscribe.place}: unsubscribe makes {min(twice)}, which {template.path} or "
+                        "list_unsubscribe has as well: take one of them out"
+                    ]
+                )
+            )
     sender = _sender(settings, template, problems)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
     if not settings.relays and not settings.sandbox and not settings.dry_run:
@@ -96,9 +113,17 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
             folder.check_local()
     except StateError as error:
         problems.append(error)
+    warnings: list[str] = []
+    signer = None
+    try:
+        signer = find_signer(settings, sender.address.domain, warnings.append) if sender else None
+    except CampaignError as error:
+        problems.append(error)
     if problems or not (contacts and template and sender):
         raise _joined(problems)
-    composer = Composer(template, sender, reply_to=settings.reply_to or reply_to)
+    unsubscribe = find_unsubscribe(settings, name, folder, warnings.append)
+    reply_to = settings.reply_to or reply_to
+    composer = Composer(template, sender, reply_to=reply_to, signer=signer, unsubscribe=unsubscribe)
     return Prepared(
         name=name,
         folder=folder,
@@ -108,6 +133,7 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         envelope_sender=settings.return_path or sender.address,
         report=report,
         sandbox=sandbox,
+        warnings=tuple(warnings),
     )
 
 

@@ -140,11 +140,11 @@ class Run:
     async def _send(self) -> None:
         committer = Committer(self._campaign.ledger, self._halt)
         budgets = Budgets(self._campaign.shared, self._halt)
-        workers = self._settings.workers
+        workers, signed = self._settings.workers, self._prepared.composer.signer is not None
         composers = Composers(
             self._prepared.composer,
             self._campaign.ledger,
-            workers=workers_for(self.progress.total) if workers is None else workers,
+            workers=workers_for(self.progress.total, signed=signed) if workers is None else workers,
             clock=time.time,
             failed=self._halt,
         )

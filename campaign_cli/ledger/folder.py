@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,31 @@ class StateFolder:
     def ledger(self, name: str) -> Path:
         """The ledger of the campaign `name`."""
         return self.campaign(name) / "ledger.db"
+
+    @property
+    def unsubscribe_key(self) -> Path:
+        """The key by which unsubscribe tokens are made."""
+        return self.root / "unsubscribe.key"
+
+    def make_unsubscribe_key(self) -> None:
+        """Make that key, for its owner's eyes only, where there is none. Durable when it returns. Raises StateError."""
+        if self.unsubscribe_key.exists():
+            return
+        self.create()
+        draft = self.root / f"unsubscribe.key.{os.getpid()}"
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{secrets.token_hex(32)}\n")
+                file.flush()
+                os.fsync(descriptor)
+            # Whole or not at all; and of two that begin at once, both have the key of the first.
+            with suppress(FileExistsError):
+                os.link(draft, self.unsubscribe_key)
+            draft.unlink()
+            _sync(self.root)
+        except OSError as error:
+            raise StateError(f"{self.unsubscribe_key} cannot be written: {error.strerror}") from None
 
     def names(self) -> list[str]:
         """The campaigns that have a ledger here, in alphabetical order."""

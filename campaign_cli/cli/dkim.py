@@ -1,0 +1,48 @@
+"""`campaign dkim`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from campaign_cli.cli.streams import check_written, print_json
+
+
+@click.group(short_help="Make the keys that messages are signed with.")
+def dkim() -> None:
+    """Make the keys that messages are signed with (DKIM)."""
+
+
+@dkim.command()
+@click.argument("domain")
+@click.option("--selector", metavar="NAME", help="Its name in DNS. [default: s and the month, such as s202611]")
+@click.option("--ed25519", is_flag=True, help="An Ed25519 key: to be used beside an RSA key, not in its place.")
+@click.option("--bits", type=click.Choice(["1024", "2048", "4096"]), default="2048", help="Of an RSA key.")
+@click.option("--output", metavar="FILE", help="The key's file. [default: DOMAIN.SELECTOR.pem]")
+@click.option("--json", is_flag=True, help="Say it as JSON on standard output, for programs.")
+def new(domain: str, selector: str | None, ed25519: bool, bits: str, output: str | None, json: bool) -> None:
+    """Make a key for DOMAIN and print the DNS record that goes with it.
+
+    The key is written to a new file that only you can read; nothing is ever written over.
+    """
+    from campaign_cli.config.signing import parse_domain, parse_selector
+    from campaign_cli.content.keys import Algorithm, new_key, strings
+
+    try:
+        domain = parse_domain(domain)
+        selector = parse_selector(selector or f"s{datetime.now():%Y%m}")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    path = Path(output or f"{domain}.{selector}{'-ed25519' if ed25519 else ''}.pem")
+    algorithm = Algorithm.ED25519 if ed25519 else Algorithm.RSA
+    key = new_key(path, algorithm, domain=domain, selector=selector, bits=int(bits))
+    if json:
+        print_json({"key": str(path), "name": key.name, "type": "TXT", "value": key.record})
+        return
+    pieces = " ".join(f'"{piece}"' for piece in strings(key.record))
+    print(f"The key is in {path}. Publish this record; a form for it takes the value without quotes and in one piece:")
+    print(f"\n{key.name}. IN TXT ( {pieces} )\n")
+    print(f"Then sign with it, in campaign.yaml:\n\ndkim:\n  - {{domain: {domain}, selector: {selector}, key: {path}}}")
+    check_written()
