@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from campaign_cli.cli.options import json_option
 from campaign_cli.cli.streams import check_written, print_json
 
 
@@ -19,9 +20,15 @@ def dkim() -> None:
 @click.argument("domain")
 @click.option("--selector", metavar="NAME", help="Its name in DNS. [default: s and the month, such as s202611]")
 @click.option("--ed25519", is_flag=True, help="An Ed25519 key: to be used beside an RSA key, not in its place.")
-@click.option("--bits", type=click.Choice(["1024", "2048", "4096"]), default="2048", help="Of an RSA key.")
+@click.option(
+    "--bits",
+    metavar="N",
+    type=click.Choice(["1024", "2048", "4096"]),
+    default="2048",
+    help="Of an RSA key: 1024, 2048 or 4096. [default: 2048]",
+)
 @click.option("--output", metavar="FILE", help="The key's file. [default: DOMAIN.SELECTOR.pem]")
-@click.option("--json", is_flag=True, help="Say it as JSON on standard output, for programs.")
+@json_option
 def new(domain: str, selector: str | None, ed25519: bool, bits: str, output: str | None, json: bool) -> None:
     """Make a key for DOMAIN and print the DNS record that goes with it.
 

@@ -37,7 +37,9 @@ def find_signer(settings: Settings, domain: str, warn: Callable[[str], None]) ->
             ]
         )
     if not any(key.algorithm is Algorithm.RSA for key in chosen):
-        warn(f"dkim: {domain} has an Ed25519 key only, which many receivers cannot read: add an RSA key (RFC 8463 6)")
+        warn(
+            f"dkim: {chosen[0].domain} has an Ed25519 key only, which many receivers cannot read: add an RSA key (RFC 8463 6)"
+        )
     return Signer(chosen)
 
 

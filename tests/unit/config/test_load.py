@@ -7,7 +7,7 @@ import pytest
 
 from campaign_cli.config.load import KEYS, campaign_name, load_settings
 from campaign_cli.config.providers import shipped_providers
-from campaign_cli.config.settings import Password, Settings
+from campaign_cli.config.settings import DkimFile, Password, Settings, UnsubscribeLinks
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import UsageError
 from campaign_cli.model.relay import Relay, Tls
@@ -23,6 +23,9 @@ subject: Hello
 reply_to: Desk <desk@example.org>
 return_path: bounces@example.org
 list_unsubscribe: <https://example.org/u>
+unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", key: token.key}
+headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
+dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
 password_command: pass show mail
@@ -73,6 +76,9 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         reply_to=Mailbox("Desk", Address("desk", "example.org")),
         return_path=Address("bounces", "example.org"),
         list_unsubscribe="<https://example.org/u>",
+        unsubscribe=UnsubscribeLinks("https://example.org/{{ token }}", "mailto:u@example.org", tmp_path / "token.key"),
+        headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
+        dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),
             Relay("localhost", 1025, Tls.OPPORTUNISTIC),
