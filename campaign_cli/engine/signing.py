@@ -37,9 +37,7 @@ def find_signer(settings: Settings, domain: str, warn: Callable[[str], None]) ->
             ]
         )
     if not any(key.algorithm is Algorithm.RSA for key in chosen):
-        warn(
-            f"dkim: {chosen[0].domain} has an Ed25519 key only, which many receivers cannot read: add an RSA key (RFC 8463 6)"
-        )
+        warn(f"dkim: {chosen[0].domain} has an Ed25519 key only, which not all receivers know: add RSA (RFC 8463 6)")
     return Signer(chosen)
 
 

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import Counter
 from hashlib import sha256
+from pathlib import Path
 
 AT_RCPT = {
     "bounce": b"550 5.1.1 no such user\r\n",
@@ -206,6 +207,8 @@ class Server:
         kind = recipients[-1].partition("@")[0].partition("+")[0]
         message_id = next((line[11:].strip().decode() for line in lines if line[:11].lower() == b"message-id:"), "")
         what = "content refused" if kind in AT_CONTENT else "taken"
+        if self.options.keep:
+            Path(self.options.keep, f"{digest(lines)}.eml").write_bytes(b"".join(lines))
         for address in recipients:
             self.note(what, address, message_id=message_id, octets=sum(map(len, lines)), digest=digest(lines))
         return AT_CONTENT.get(kind, None if kind == "drop" else b"250 2.0.0 taken\r\n")
@@ -217,6 +220,7 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
+    parser.add_argument("--keep", help="a folder for every message, as it came, without the dots of SMTP")
     parser.add_argument("--chunking", action="store_true", help="offer CHUNKING, and understand BDAT")
     meanings = "; ".join(f"{name}: {what}" for name, what in AFTER_REFUSAL.items())
     parser.add_argument("--after-refusal", choices=AFTER_REFUSAL, default="over", help=meanings)
