@@ -31,15 +31,15 @@ OVERSIGNED = ("from", "subject", "to", "list-unsubscribe", "list-unsubscribe-pos
 
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
-_VALUE = b" v=1; a=%b; c=relaxed/relaxed; t=%d;\r\n d=%b;\r\n s=%b;\r\n h=%b;\r\n bh=%b;\r\n b="
+_HEAD = "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n d={}; s={}; t="
+
+_SPACES = re.compile(rb"  +")
 
 
 class _Signature(NamedTuple):
-    """What signs with one key."""
+    """What signs with one key, and its field up to the date."""
 
-    algorithm: bytes
-    domain: bytes
-    selector: bytes
+    head: str
     sign: Callable[[bytes], bytes]
 
 
@@ -49,8 +49,7 @@ class Signer:
     def __init__(self, keys: Sequence[DkimKey]) -> None:
         self.keys = tuple(keys)
         self._signatures = [
-            _Signature(key.algorithm.tag.encode(), key.domain.encode(), key.selector.encode(), _sign(key))
-            for key in keys
+            _Signature(_HEAD.format(each.algorithm.tag, each.domain, each.selector), _sign(each)) for each in keys
         ]
 
     def __reduce__(self) -> tuple[type[Signer], tuple[object, ...]]:
@@ -66,11 +65,11 @@ class Signer:
         names, lines = _canonical_fields(block)
         body_hash = b64encode(sha256(canonical_body(body)).digest())
         made = []
-        for algorithm, domain, selector, sign in self._signatures:
-            value = _VALUE % (algorithm, date, domain, selector, _folded_names(names), body_hash)
+        for head, sign in self._signatures:
+            field, relaxed = _opening(head, date, names)
             # The field itself goes last, its b= empty and without the end of its line (RFC 6376 3.7).
-            own = b"dkim-signature:" + b" ".join(value.split())
-            made.append(b"DKIM-Signature:%b%b\r\n" % (value, _folded_signature(sign(lines + own))))
+            signature = sign(b"%b%b%b; b=" % (lines, relaxed, body_hash))
+            made.append(b"%b%b;\r\n b=%b\r\n" % (field, body_hash, _folded_signature(signature)))
         return b"".join(made)
 
 
@@ -88,11 +87,8 @@ def signing_keys(keys: Sequence[DkimKey], domain: str) -> list[DkimKey]:
 
 def canonical_body(body: bytes) -> bytes:
     """The body, relaxed (RFC 6376 3.4.4). Its lines end in CRLF."""
-    body = body.replace(b"\t", b" ")
-    # Halves all stretches of spaces each time, and takes a fraction of what a pattern does.
-    while b"  " in body:
-        body = body.replace(b"  ", b" ")
-    body = body.replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
+    # One pattern for all of it would take five times as long.
+    body = _SPACES.sub(b" ", body.replace(b"\t", b" ")).replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
     return body + b"\r\n" if body else b""
 
 
@@ -101,7 +97,7 @@ def _canonical_fields(block: bytes) -> tuple[tuple[str, ...], bytes]:
     found: dict[str, list[bytes]] = {}
     for each in _FIELD_END.split(block)[:-1]:
         name, _, value = each.partition(b":")
-        known = name.strip().lower()
+        known = name.lower()
         # A header has no white space but spaces, tabs and folds: `check_block` has seen to it.
         found.setdefault(known.decode(), []).append(b"%b:%b\r\n" % (known, b" ".join(value.split())))
     # Of several fields of one name the last is taken first (RFC 6376 5.4.2).
@@ -110,13 +106,20 @@ def _canonical_fields(block: bytes) -> tuple[tuple[str, ...], bytes]:
 
 
 @lru_cache(maxsize=64)
-def _folded_names(names: tuple[str, ...]) -> bytes:
+def _opening(head: str, date: int, names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """A field up to the body's hash, as it is sent, and relaxed."""
+    field = f"{head}{date};\r\n h={_folded_names(names)};\r\n bh="
+    name, _, value = field.partition(":")
+    return field.encode(), f"{name.lower()}:{' '.join(value.split())}".encode()
+
+
+def _folded_names(names: tuple[str, ...]) -> str:
     lines = [""]
     for name in names:
         if len(lines[-1]) + len(name) > LINE - len(" h=:"):
             lines.append("")
         lines[-1] += f"{name}:"
-    return "\r\n ".join(lines).removesuffix(":").encode()
+    return "\r\n ".join(lines).removesuffix(":")
 
 
 def _folded_signature(signature: bytes) -> bytes:

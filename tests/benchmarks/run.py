@@ -27,12 +27,14 @@ from processes import HERE, MEASURED_ON, PYTHON, run
 from pythons import measure_on, system_python
 from scale import dry_run, enrol, size
 from sending import Order, Sending
+from signing import signing
 from throughput import send, transactions
 from workshop import Workshop, checked
 
 BENCHMARKS: dict[str, Callable[[Workshop], Result]] = {
     "transactions": transactions,
     "send": send,
+    "signing": signing,
     "distance": distance,
     "chunking": chunking,
     "size": size,

@@ -36,6 +36,8 @@ class Order:
     port: int
     connections: int = 5
     limit: int | None = None
+    dkim: tuple[str, Path] | None = None
+    """A domain and its key, to sign with."""
 
     def config(self) -> str:
         """campaign.yaml: no limits."""
@@ -43,7 +45,8 @@ class Order:
             f"  {name}: {{rate: none, connections: {self.connections}, messages_per_connection: 1000000}}\n"
             for name in PROVIDERS
         )
-        return CONFIG.format(template=self.template, port=self.port) + lines
+        signed = "dkim: {{domain: {}, selector: s1, key: {}}}\n".format(*self.dkim) if self.dkim else ""
+        return CONFIG.format(template=self.template, port=self.port) + lines + signed
 
     def options(self) -> list[str]:
         """The command line after `send`."""
