@@ -14,7 +14,7 @@ from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
 from campaign_cli.config.settings import Password, Settings
-from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links
+from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, one_line
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import ConfigError, UsageError
@@ -208,6 +208,7 @@ _FIELDS: dict[str, Parse] = {
     "list_unsubscribe": one_line,
     "unsubscribe": unsubscribe_links,
     "headers": header_lines,
+    "utm": utm_parameters,
     "dkim": dkim_files,
     "max_connections": _number_in(CONNECTIONS),
     "patience": _duration,

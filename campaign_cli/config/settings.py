@@ -25,6 +25,7 @@ class Settings:
     list_unsubscribe: str | None = None
     unsubscribe: UnsubscribeLinks | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    utm: tuple[tuple[str, str], ...] = ()
     dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
     password: Password | None = None

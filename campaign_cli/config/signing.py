@@ -18,6 +18,9 @@ LONGEST_LINK = 300
 LONGEST_SELECTOR = 100
 """Characters: a name in DNS has at most 253, and the domain needs some."""
 
+UTM = ("source", "medium", "campaign", "term", "content")
+"""The parameters that Google Analytics reads (support.google.com/analytics/answer/10917952), and others as it does."""
+
 _Parts = dict[str, Callable[[Given], Any]]
 
 _DKIM = "such as {domain: example.org, selector: s1, key: dkim.pem}"
@@ -57,6 +60,12 @@ def header_lines(given: Given) -> tuple[tuple[str, str], ...]:
     if not isinstance(given.value, dict):
         raise ValueError("must be keys and values, such as {Feedback-ID: 'spring:club:news:gardenclub'}")
     return tuple(zip(given.value, each_of((entry, one_line) for entry in given.value.values()), strict=True))
+
+
+def utm_parameters(given: Given) -> tuple[tuple[str, str], ...]:
+    """What is added to links, without the `utm_` before each name. Raises ValueError."""
+    parts: _Parts = dict.fromkeys(UTM, one_line)
+    return tuple(_mapping(given, parts, example="such as {source: club, medium: email, campaign: spring}").items())
 
 
 def parse_domain(text: str) -> str:

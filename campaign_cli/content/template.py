@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jinja2
 
 from campaign_cli.content.frontmatter import Entry, Split, split
+from campaign_cli.content.links import tracked
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.shapes import Filled, Texts
 from campaign_cli.content.sources import NOT_THERE, Sources, mended
@@ -72,9 +73,11 @@ class Template:
         subject: str | None,
         list_unsubscribe: str | None,
         headers: tuple[tuple[str, str], ...] = (),
+        utm: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.path = path
-        self._made_of = (path, source, subject, list_unsubscribe, headers)
+        self._made_of = (path, source, subject, list_unsubscribe, headers, utm)
+        self._utm = utm
         self._kind = _kind(path)
         parts = split(path, source)
         entries = {entry.key: entry for entry in parts.entries}
@@ -142,7 +145,7 @@ class Template:
         sources = self._sources.all(self._environment)
         sources.pop(self.path.name)
         lines = [(line.name, line.source) for line in (self._subject, *self._headers)]
-        return [self._kind.name, lines, self._text, sorted(sources.items())]
+        return [self._kind.name, lines, self._text, sorted(sources.items()), *([self._utm] if self._utm else [])]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
@@ -183,6 +186,8 @@ class Template:
         if self._kind is Kind.TEXT:
             return Rendered(subject, headers, _taken_apart(pieces), None)
         page = self._markdown.page("".join(pieces)) if self._kind is Kind.MARKDOWN else _taken_apart(pieces)
+        if self._utm:
+            page = page._replace(bones=tracked(page.bones, self._utm))
         return Rendered(subject, headers, self._texts.text(*page), page)
 
     def _rendered(self, line: _Line, fields: Mapping[str, str]) -> str:
@@ -257,8 +262,9 @@ def load_template(
     subject: str | None = None,
     list_unsubscribe: str | None = None,
     headers: tuple[tuple[str, str], ...] = (),
+    utm: tuple[tuple[str, str], ...] = (),
 ) -> Template:
-    """The template in the file `path`. What else is given wins over what its front matter says.
+    """The template in the file `path`. What else is given wins over what its front matter says; `utm` goes to links.
 
     Raises TemplateError, with file and line, for anything that would fail for every contact.
     """
@@ -270,7 +276,7 @@ def load_template(
         raise TemplateError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise TemplateError(f"{path}: cannot be read: {error.strerror}") from None
-    return Template(path, source, subject, list_unsubscribe, headers)
+    return Template(path, source, subject, list_unsubscribe, headers, utm)
 
 
 def _kind(path: Path) -> Kind:

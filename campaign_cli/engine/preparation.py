@@ -62,6 +62,7 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
                 subject=settings.subject,
                 list_unsubscribe=settings.list_unsubscribe,
                 headers=settings.headers,
+                utm=settings.utm,
             )
     except CampaignError as error:
         problems.append(error)

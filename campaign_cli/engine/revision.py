@@ -72,7 +72,10 @@ def _what(before: Revision, prepared: Prepared) -> str:
     if before.template != template:
         found.append(f"the template was {before.template} and is {template}")
     # The hash alone says that something else has changed, and not what.
-    return ", and ".join(found) or f"{template}, its subject, its headers or a file that it includes is not what it was"
+    return (
+        ", and ".join(found)
+        or f"{template}, its subject, its headers, its links, its keys or a file that it includes is not what it was"
+    )
 
 
 def use_revision(ledger: Ledger, prepared: Prepared) -> None:

@@ -42,7 +42,7 @@ class StateFolder:
         if self.unsubscribe_key.exists():
             return
         self.create()
-        draft = self.root / f"unsubscribe.key.{os.getpid()}"
+        draft = self.root / f"unsubscribe.key.{secrets.token_hex(8)}"
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="ascii") as file:

@@ -25,6 +25,7 @@ return_path: bounces@example.org
 list_unsubscribe: <https://example.org/u>
 unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", key: token.key}
 headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
+utm: {source: club, medium: email}
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
@@ -78,6 +79,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         list_unsubscribe="<https://example.org/u>",
         unsubscribe=UnsubscribeLinks("https://example.org/{{ token }}", "mailto:u@example.org", tmp_path / "token.key"),
         headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
+        utm=(("source", "club"), ("medium", "email")),
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),

@@ -76,6 +76,10 @@ NOTHING_ELSE = (
         ("unsubscribe:\n  mailto: nobody", ["FILE:2: unsubscribe: mailto: 'nobody' is not an address: "]),
         ("unsubscribe:\n  mailto: u@x.example?subject=a b", [f"FILE:2: unsubscribe: mailto: {NOTHING_ELSE}"]),
         (
+            "utm: {source: x, nmae: y}",
+            ["FILE:1: utm: 'nmae' is not understood: there are source, medium, campaign, term, content"],
+        ),
+        (
             "headers: x",
             ["FILE:1: headers: must be keys and values, such as {Feedback-ID: 'spring:club:news:gardenclub'}"],
         ),
