@@ -199,11 +199,11 @@ class Lane:
 
     async def _open_one(self) -> None:
         try:
-            session = await self._rooms.routes.open()
+            session = await self._rooms.routes.open(self._provider.name)
             while not self._fit(session):
                 # Another lane's, which may use a session for longer.
                 await self._rooms.routes.close(session)
-                session = await self._rooms.routes.open()
+                session = await self._rooms.routes.open(self._provider.name)
         except CampaignError as error:
             self._rooms.halt(error)
             return

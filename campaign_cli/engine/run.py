@@ -16,10 +16,11 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.lane import Lane
-from campaign_cli.engine.preparation import Prepared, relay_password
+from campaign_cli.engine.passwords import Passwords
+from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
-from campaign_cli.engine.routes import Routes
+from campaign_cli.engine.routes import Routes, check_served
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Work
 from campaign_cli.model.duration import format_duration
@@ -77,8 +78,10 @@ class Run:
         self._prepared = prepared
         self._campaign = campaign
         self._tell = tell
-        self._password = relay_password(settings)
+        self._passwords = Passwords(settings)
         self._work = campaign.ledger.work()
+        if prepared.sandbox is None:
+            check_served(prepared.relays, [work.provider for work in self._work])
         self._lanes: list[Lane] = []
         self._error: CampaignError | None = None
         self._stopped = ""
@@ -152,7 +155,7 @@ class Run:
         self._listen_for_signals()
         try:
             async with self._relays() as relays:
-                routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
+                routes = Routes(relays, self._passwords, max_sessions=self._settings.max_connections)
                 rooms = self._rooms(committer, budgets, composers, routes)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())
@@ -189,7 +192,7 @@ class Run:
     @asynccontextmanager
     async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
         if self._prepared.sandbox is None:
-            yield self._settings.relays
+            yield self._prepared.relays
             return
         from campaign_cli.transport.sandbox import Sandbox
 
