@@ -236,6 +236,9 @@ class Routes:
         if refusal.lasting and not (way.sessions or way.delivered):
             # One that has let us in before is having a bad moment, whatever it says.
             way.given_up = way.trouble
+        if way.cooling_until > time.monotonic():
+            # Of several that were tried at once the first has said it.
+            return
         cooling = min(FIRST_COOLING * 2**way.failures, LONGEST_COOLING)
         way.failures += 1
         way.cooling_until = time.monotonic() + cooling

@@ -130,12 +130,12 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     examples = [
         text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     ]
-    relays = re.findall(r"^relay: .*$", (DOCS / "sending.md").read_text("utf-8"), re.MULTILINE)
+    relays = re.findall(r"^relay: .*$|^relays:\n(?: .*\n)+", (DOCS / "sending.md").read_text("utf-8"), re.MULTILINE)
     file = tmp_path / "campaign.yaml"
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (7, 5)
+    assert (len(examples), len(relays)) == (7, 6)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:
