@@ -1,10 +1,12 @@
 """Whatever a command is waiting for, a signal is answered within a second, and what it promises then holds."""
 
 import os
+import pty
 import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -30,14 +32,18 @@ INTERRUPTED = "campaign: interrupted"
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
+OK = b"250 ok\r\n"
+
+
 class Silent:
     """A server that takes every message's way as far as `until`, and says nothing from then on.
 
     `reached` is set when it is silent and somebody waits.
     """
 
-    def __init__(self, until: str) -> None:
+    def __init__(self, until: str, rcpt: bytes = OK) -> None:
         self._until = until
+        self._rcpt = rcpt
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self.reached = threading.Event()
@@ -71,17 +77,14 @@ class Silent:
             if verb == self._until:
                 self.reached.set()
                 return
-            connection.sendall({"DATA": b"354 go on\r\n"}.get(verb, b"250 ok\r\n"))
+            connection.sendall({"DATA": b"354 go on\r\n", "RCPT": self._rcpt}.get(verb, OK))
             if verb == "DATA":
                 while next(lines) != b".\r\n":
                     pass
                 if self._until == "dot":
                     self.reached.set()
                     return
-                connection.sendall(b"250 taken\r\n")
-                if self._until == "second":
-                    self._until = "RSET"
-                    self.reached.set()
+                connection.sendall(OK)
 
 
 @dataclass
@@ -138,10 +141,10 @@ def at_a_black_hole(campaign, stack) -> Waiting:
 
 
 def at(
-    silence: str, campaign, stack, scheme: str = "smtp", tls: str = "?tls=off", **settings: str
-) -> tuple[Silent, subprocess.Popen[str]]:
-    server = stack.enter_context(closing(Silent(silence)))
-    prepare(campaign, server.port, relay=f"'{scheme}://127.0.0.1:{server.port}{tls}'", **settings)
+    silence: str, campaign, stack, scheme: str = "smtp", tls: str = "?tls=off", rcpt: bytes = OK, **settings: str
+) -> "tuple[Silent, subprocess.Popen[str]]":
+    server = stack.enter_context(closing(Silent(silence, rcpt)))
+    prepare(campaign, server.port, relay=f"'{scheme}://127.0.0.1:{server.port}{tls}'", connections="1", **settings)
     run = start(campaign, stack)
     assert server.reached.wait(30)
     return server, run
@@ -163,22 +166,19 @@ def at_rcpt(campaign, stack) -> Waiting:
 
 
 def at_a_reply(campaign, stack) -> Waiting:
-    _, run = at("dot", campaign, stack, connections="1")
+    _, run = at("dot", campaign, stack)
     return Waiting(run, "waiting for 1 replies", ends=False, states={"uncertain": 1, "pending": ROWS - 1})
 
 
 def at_a_budget(campaign, stack) -> Waiting:
-    _, run = at("second", campaign, stack, rate="[example.org=1/h]")
+    _, run = at("QUIT", campaign, stack, rate="[example.org=1/h]")
     return Waiting(run, WRITING, states={"delivered": 1, "pending": ROWS - 1})
 
 
 def at_a_retry(campaign, stack) -> Waiting:
-    server = stack.enter_context(closing(Silent("never")))
-    prepare(campaign, server.port, retry="{base: 1h}", patience="2h")
-    campaign.write_list([["email", "name", "number"], ["defer+p@example.org", "P", "1"]])
-    first = campaign("send", "list.csv", "--sandbox", "--name", "list-hello", "--state", "other", "--max-runtime", "1s")
-    assert first.code in (0, 75)
-    return Waiting(start(campaign, stack), WRITING)
+    # The session is closed when there is longer to wait.
+    _, run = at("QUIT", campaign, stack, rcpt=b"451 4.7.1 later\r\n", retry="{base: 1h}", patience="2h")
+    return Waiting(run, WRITING, states={"deferred": ROWS})
 
 
 def at_a_template(campaign, stack) -> Waiting:
@@ -198,8 +198,9 @@ def at_the_list(campaign, stack) -> Waiting:
 
 
 def at_a_password(campaign, stack) -> Waiting:
-    prepare(campaign, relay="smtp://ann@127.0.0.1:9", password_command="sh -c 'touch asked; exec sleep 100'")
-    run = start(campaign, stack)
+    prepare(campaign, relay="smtp://ann@127.0.0.1:9", password_command="sh -c 'touch asked; exec sleep 20 2>&-'")
+    # Python would say that it has not waited for what it has killed.
+    run = start(campaign, stack, PYTHONWARNINGS="")
     until((campaign.folder / "asked").exists)
     return Waiting(run, INTERRUPTED)
 
@@ -242,6 +243,7 @@ WAITS = (
     at_rcpt,
     at_a_reply,
     at_a_budget,
+    at_a_retry,
     at_a_template,
     at_the_list,
     at_a_password,
@@ -314,3 +316,83 @@ def test_a_signal_is_answered_within_a_second_whatever_is_waited_for(campaign, w
             assert not (campaign.folder / REPORT).exists()
         else:
             assert Counter(row["status"] for row in campaign.report()) == waiting.states
+
+
+def test_a_second_signal_in_the_report_leaves_the_one_before_and_says_so(campaign) -> None:
+    with ExitStack() as stack:
+        waiting = in_the_report(campaign, stack)
+        (campaign.folder / REPORT).write_text("the one before")
+        # Both are there when it goes on.
+        waiting.run.send_signal(signal.SIGINT)
+        waiting.run.send_signal(signal.SIGTERM)
+        waiting.run.send_signal(signal.SIGCONT)
+        out, err = waiting.run.communicate(timeout=5)
+
+    assert (waiting.run.returncode, err) == (130, f"\n{INTERRUPTED}\n")
+    assert f"the report {REPORT} is left as it was: `campaign report list-hello` writes it" in out
+    assert (campaign.folder / REPORT).read_text() == "the one before"
+    assert [*campaign.folder.glob(".*")] == []
+    assert campaign("report", "list-hello").code == 0
+    assert Counter(row["status"] for row in campaign.report()) == {"delivered": ROWS}
+
+
+def test_what_the_caller_has_ignored_stays_ignored(campaign) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(closing(Silent("dot")))
+        prepare(campaign, server.port, connections="1")
+        ignoring_it = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.executable, "
+        run = start(campaign, stack, by=("-c", ignoring_it + "[sys.executable, '-m', 'campaign_cli', *sys.argv[1:]])"))
+        assert server.reached.wait(30)
+        run.send_signal(signal.SIGHUP)
+        run.send_signal(signal.SIGINT)
+        said, _ = hear(run, "stopping", ANSWERED)
+        assert "SIGINT received; waiting for 1 replies" in said
+
+
+def test_a_signal_is_answered_also_when_quiet(campaign) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(closing(Silent("dot")))
+        prepare(campaign, server.port, connections="1", quiet="true")
+        run = start(campaign, stack)
+        assert server.reached.wait(30)
+        run.send_signal(signal.SIGINT)
+        said, _ = hear(run, "waiting for 1 replies", ANSWERED)
+        assert "waiting for 1 replies" in said
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=5)
+        assert (run.returncode, out, err.count("stopping at once")) == (130, "", 1)
+
+
+def test_ctrl_c_at_a_terminal_answers_above_the_live_table_and_leaves_the_cursor_as_it_was(campaign) -> None:
+    """To the whole group of processes, as a terminal sends it."""
+    with closing(Silent("dot")) as server:
+        prepare(campaign, server.port, connections="1", rows=50)
+        process, terminal = pty.fork()
+        if process == 0:
+            os.chdir(campaign.folder)
+            variables = os.environ | {"CAMPAIGN_STATE": str(campaign.state), "TERM": "xterm", "PYTHONWARNINGS": "error"}
+            os.execve(sys.executable, [sys.executable, "-m", "campaign_cli", "send", "list.csv"], variables)
+        seen = b""
+
+        def see(words: bytes, seconds: float) -> None:
+            nonlocal seen
+            deadline = time.monotonic() + seconds
+            while words not in seen:
+                ready, _, _ = select.select([terminal], [], [], max(deadline - time.monotonic(), 0))
+                assert ready, seen.decode()
+                seen += os.read(terminal, 65536)
+
+        assert server.reached.wait(30)
+        see(b"0 of 50", 30)
+        os.write(terminal, b"\x03")
+        see(b"SIGINT received; waiting for 1 replies", ANSWERED)
+        os.write(terminal, b"\x03")
+        see(b"stopping at once", ANSWERED)
+        see(b"left: run the same command again", 5)
+        _, status = os.waitpid(process, 0)
+        os.close(terminal)
+
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert b"Traceback" not in seen
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
+    assert Counter(row["status"] for row in campaign.report()) == {"uncertain": 1, "pending": 49}
