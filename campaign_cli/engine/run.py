@@ -274,7 +274,8 @@ class Run:
             lane.stop()
         awaiting = sum(lane.awaiting for lane in self._lanes)
         if why:
-            what = f"waiting for {awaiting} replies, then " if awaiting else ""
+            replies = "1 reply" if awaiting == 1 else f"{awaiting} replies"
+            what = f"waiting for {replies}, then " if awaiting else ""
             at_once = "; again to stop at once" if awaiting else ""
             say = self._answer if self._signals else self._tell
             say(f"stopping: {why}; {what}writing the report {self._prepared.report}{at_once}")

@@ -167,7 +167,7 @@ def at_rcpt(campaign, stack) -> Waiting:
 
 def at_a_reply(campaign, stack) -> Waiting:
     _, run = at("dot", campaign, stack)
-    return Waiting(run, "waiting for 1 replies", ends=False, states={"uncertain": 1, "pending": ROWS - 1})
+    return Waiting(run, "waiting for 1 reply", ends=False, states={"uncertain": 1, "pending": ROWS - 1})
 
 
 def at_a_budget(campaign, stack) -> Waiting:
@@ -346,7 +346,7 @@ def test_what_the_caller_has_ignored_stays_ignored(campaign) -> None:
         run.send_signal(signal.SIGHUP)
         run.send_signal(signal.SIGINT)
         said, _ = hear(run, "stopping", ANSWERED)
-        assert "SIGINT received; waiting for 1 replies" in said
+        assert "SIGINT received; waiting for 1 reply" in said
 
 
 def test_a_signal_is_answered_also_when_quiet(campaign) -> None:
@@ -356,8 +356,8 @@ def test_a_signal_is_answered_also_when_quiet(campaign) -> None:
         run = start(campaign, stack)
         assert server.reached.wait(30)
         run.send_signal(signal.SIGINT)
-        said, _ = hear(run, "waiting for 1 replies", ANSWERED)
-        assert "waiting for 1 replies" in said
+        said, _ = hear(run, "waiting for 1 reply", ANSWERED)
+        assert "waiting for 1 reply" in said
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=5)
         assert (run.returncode, out, err.count("stopping at once")) == (130, "", 1)
@@ -385,7 +385,7 @@ def test_ctrl_c_at_a_terminal_answers_above_the_live_table_and_leaves_the_cursor
         assert server.reached.wait(30)
         see(b"0 of 50", 30)
         os.write(terminal, b"\x03")
-        see(b"SIGINT received; waiting for 1 replies", ANSWERED)
+        see(b"SIGINT received; waiting for 1 reply", ANSWERED)
         os.write(terminal, b"\x03")
         see(b"stopping at once", ANSWERED)
         see(b"left: run the same command again", 5)
