@@ -102,6 +102,8 @@ class Lane:
         self.stop()
         for session in self._sessions:
             session.abort()
+        for task in self._closing:
+            task.cancel()
         self._in_flight.clear()
         self._wake.set()
 
