@@ -11,7 +11,7 @@ from campaign_cli import __version__
 from campaign_cli.cli.streams import end_as_interrupted, open_streams, shown
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 
-COMMANDS = ("send", "report", "status", "resolve", "providers", "suppress")
+COMMANDS = ("send", "report", "status", "resolve", "providers", "explain", "suppress")
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
 
