@@ -19,7 +19,12 @@ PHASES = ("greeting", "ehlo", "tls", "auth", "mail", "rcpt", "data", "dot")
 @click.command(short_help="Say how a server's reply is read, and by which rule.")
 @click.argument("reply", metavar="REPLY")
 @click.option("--provider", metavar="NAME", help="Who said it: a provider's name, or a domain.")
-@click.option("--phase", type=click.Choice(PHASES), help="What it answers. [default: rcpt; of a 2yz: dot]")
+@click.option(
+    "--phase",
+    type=click.Choice(PHASES),
+    metavar="PHASE",
+    help=f"What it answers: {', '.join(PHASES)}. [default: rcpt; of a 2yz: dot]",
+)
 @json_option
 @click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration. [default: campaign.yaml]"

@@ -104,7 +104,7 @@ def _checked(entry: Given, providers: Providers, complain: Complain) -> dict[str
         if not table[key]:
             complain(given.place, f"{key} must be one text")
     if "class" not in entry.value:
-        complain(entry.place, f"a rule needs a class: there are {', '.join(ReplyClass)}")
+        complain(entry.place, f"a rule needs a class: there are {', '.join(RULED)}")
     if "words" in table and "regex" in table:
         complain(entry.place, "a rule has words or a regex, not both")
     if not any(key in table for key in MATCHED):

@@ -170,7 +170,8 @@ def _verdict(rule: Rule, reply: Reply, phase: Phase) -> Verdict:
     permanent = reply.code >= 500
     reply_class = rule.reply_class
     about_us = phase not in ABOUT_RECIPIENT
-    if permanent and about_us and CLASSES[reply_class].radius in NARROW and reply_class is not C.TOO_BIG:
+    size_at_mail = reply_class is C.TOO_BIG and phase is Phase.MAIL
+    if permanent and about_us and CLASSES[reply_class].radius in NARROW and not size_at_mail:
         # Nobody was named yet: a refusal there must never mark a recipient as bad. Only the size was said with MAIL.
         reply_class = C.SENDER
     outcome, radius, action, _ = CLASSES[reply_class]

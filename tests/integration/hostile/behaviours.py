@@ -389,7 +389,7 @@ EXCHANGES = (
     ),
     answered("451", b"451 4.3.0 not now\r\n", "deferred", "451 4.3.0 not now"),
     answered("552", b"552 5.2.2 mailbox full\r\n", "bounced", "552 5.2.2 mailbox full"),
-    answered("550 of several lines", b"550-5.7.1 no\r\n550 5.7.1 never\r\n", "bounced", "550 5.7.1 no never"),
+    answered("550 of several lines", b"550-5.0.0 no\r\n550 5.0.0 never\r\n", "bounced", "550 5.0.0 no never"),
     answered("251", b"251 2.1.5 will forward\r\n", "delivered", "251 2.1.5 will forward"),
     answered("299", b"299 fine\r\n", "delivered", "299 fine"),
     answered("250 of several lines", b"250-one\r\n250-two\r\n250 three\r\n", "delivered", "250 one two three"),
