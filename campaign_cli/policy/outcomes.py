@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from campaign_cli.model.outcome import Action, Outcome, Radius, ReplyClass, Verdict
@@ -64,6 +64,13 @@ UNCERTAIN = Verdict(C.LOST, O.UNCERTAIN, R.SESSION, A.GIVE_UP, "no-reply")
 ABOUT_RECIPIENT = frozenset({Phase.RCPT, Phase.DATA, Phase.DOT})
 """The phases in which a server knows the recipient. What it says before is about us."""
 
+DOT = Phase.DOT
+"""By a name of its own it costs less: every delivery asks for it."""
+
+REMEMBERED = 256
+"""Refusals that are kept as they were read: a server says the same few to many, and to read one takes a tenth of a
+millisecond."""
+
 NARROW = frozenset({R.RECIPIENT, R.MESSAGE})
 
 
@@ -108,12 +115,12 @@ class _Compiled(NamedTuple):
     enhanced: re.Pattern[str] | None
     codes: frozenset[int]
 
-    def fits(self, reply: Reply, phase: Phase) -> bool:
+    def fits(self, reply: Reply, lowered: str, phase: Phase) -> bool:
         return (
             (not self.codes or reply.code in self.codes)
             and (not self.rule.phases or phase in self.rule.phases)
             and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced) is not None)
-            and (self.text is None or self.text.search(reply.text) is not None)
+            and (self.text is None or self.text.search(lowered) is not None)
         )
 
 
@@ -122,6 +129,7 @@ class Replies:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules = (*sorted(rules, key=lambda rule: rule.rank), *LAST)
+        self._refusal = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def source(self, rule_id: str) -> str:
         """Where the rule with this id is from."""
@@ -133,7 +141,7 @@ class Replies:
         return [
             _Compiled(
                 rule,
-                re.compile(rule.text, re.IGNORECASE) if rule.text else None,
+                _text_pattern(rule.text) if rule.text else None,
                 _enhanced_pattern(rule.enhanced) if rule.enhanced else None,
                 frozenset(code for text in rule.codes for code in codes_of(text)),
             )
@@ -154,14 +162,18 @@ class Replies:
         recipient as it was. Never raises: an unknown reply is judged by its code's first digit.
         """
         if isinstance(answer, Silence):
-            return UNCERTAIN if phase is Phase.DOT else LOST
-        digit = answer.code // 100
-        if digit == 2 and phase is Phase.DOT:
+            return UNCERTAIN if phase is DOT else LOST
+        code = answer.code
+        if code < 300 and phase is DOT:
             return DELIVERED
-        if digit not in (4, 5):
-            return UNCERTAIN if phase is Phase.DOT else LOST
+        if code < 400:
+            return UNCERTAIN if phase is DOT else LOST
+        return self._refusal(answer, phase, provider)
+
+    def _read(self, answer: Reply, phase: Phase, provider: str) -> Verdict:
         rules = self._by_provider.get(provider) or self._by_provider[""]
-        rule = next(each.rule for each in rules if each.fits(answer, phase))
+        lowered = answer.text.lower()
+        rule = next(each.rule for each in rules if each.fits(answer, lowered, phase))
         return _verdict(rule, answer, phase)
 
 
@@ -195,6 +207,11 @@ def codes_of(text: str) -> range:
     if re.fullmatch(r"[45]\d\d", text):
         return range(int(text), int(text) + 1)
     raise ValueError(f"{text!r} is no reply code: write it as 550, or 5yz for all that begin with 5")
+
+
+def _text_pattern(text: str) -> re.Pattern[str]:
+    """For texts in lower case. Where a pattern can be lowered as well it finds them in a fraction of the time."""
+    return re.compile(text, re.IGNORECASE) if re.search(r"\\[A-Z]|\(\?P", text) else re.compile(text.lower())
 
 
 _ENHANCED = re.compile(r"([45]\.\d{1,3}\.)(?:(\d{1,3})(?:-(\d{1,3}))?|\*)")

@@ -327,7 +327,7 @@ EXCHANGES = (
     ),
     Exchange("all replies in one segment", {}, "delivered", "250", True, manner="gathered"),
     Exchange("all replies one octet a segment", {}, "delivered", "250", True, manner="bytewise"),
-    refused("data", "554 5.6.0 no", "bounced"),
+    refused("data", "554 5.0.0 no", "bounced"),
     refused("data", "451 4.3.0 not now", "deferred"),
     lost("data", "250", [say(b"250 go on\r\n"), silent], OUT_OF_STEP),
     lost("data", "unanswered", [silent], NO_ANSWER, waits=True),
