@@ -121,6 +121,7 @@ class World:
         self.sessions: list[FakeSession] = []
         self.relays = ["one:25", "two:25"]
         self.soon_after_opening: Callable[[FakeSession], None] | None = None
+        self.proven: set[str] = set()
         self.told: list[str] = []
         self.suppressions = Suppressions(self.shared, tell=self.told.append, failed=self.halt)
         self.halted: list[CampaignError] = []
@@ -151,9 +152,11 @@ class World:
         return route in self.relays
 
     def delivered(self, route: str) -> None:
-        """It is proven."""
+        self.proven.add(route)
 
     def refused(self, route: str, phase: Phase, answer: Answer) -> bool:
+        if route in self.proven:
+            return False
         if route in self.relays:
             self.relays.remove(route)
         return True
