@@ -12,7 +12,7 @@ from campaign_cli.cli.streams import open_streams, shown
 from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 
-COMMANDS = ("send", "report", "status", "resolve", "providers", "suppress")
+COMMANDS = ("send", "report", "status", "resolve", "providers", "explain", "suppress")
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
 

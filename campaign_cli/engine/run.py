@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from signal import Signals
 
+from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
@@ -21,6 +22,7 @@ from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.engine.routes import Routes
 from campaign_cli.engine.signals import heard_by
+from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Work
 from campaign_cli.model.duration import format_duration
@@ -162,6 +164,7 @@ class Run:
         committer = Committer(self._campaign.ledger, self._halt)
         budgets = Budgets(self._campaign.shared, self._halt)
         workers = self._settings.workers
+        suppressions = Suppressions(self._campaign.shared, tell=self._tell, failed=self._halt)
         composers = Composers(
             self._prepared.composer,
             self._campaign.ledger,
@@ -174,7 +177,7 @@ class Run:
         try:
             async with self._relays() as relays:
                 routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
-                rooms = self._rooms(committer, budgets, composers, routes)
+                rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())
                 if self._stopped or self._error:
@@ -189,11 +192,19 @@ class Run:
             self._loop = None
             committer.close()
             budgets.flush()
+            suppressions.flush()
             composers.close()
             if deadline:
                 deadline.cancel()
 
-    def _rooms(self, committer: Committer, budgets: Budgets, composers: Composers, routes: Routes) -> Rooms:
+    def _rooms(
+        self,
+        committer: Committer,
+        budgets: Budgets,
+        composers: Composers,
+        routes: Routes,
+        suppressions: Suppressions,
+    ) -> Rooms:
         sandbox = self._prepared.sandbox is not None
         return Rooms(
             ledger=self._campaign.ledger,
@@ -205,6 +216,8 @@ class Run:
             retry=SANDBOX_RETRY if sandbox else self._settings.retry,
             patience=self._settings.patience,
             allotment=Allotment(self._settings.limit),
+            replies=replies_of(self._settings),
+            suppressions=suppressions,
             halt=self._halt,
         )
 
