@@ -10,6 +10,7 @@ import click
 from campaign_cli import __version__
 from campaign_cli.cli.streams import end_as_interrupted, open_streams, shown
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
+from campaign_cli.model.shortage import shortage_in
 
 COMMANDS = ("send", "report", "status", "resolve", "providers", "suppress")
 
@@ -63,6 +64,11 @@ def run(arguments: list[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
+    except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
+        if (shortage := shortage_in(error)) is None:
+            raise
+        click.echo(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again", err=True)
+        return ExitCode.SYSTEM
     except (click.Abort, KeyboardInterrupt):
         click.echo("campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED

@@ -97,9 +97,12 @@ class Run:
         ledger = self._campaign.ledger
         try:
             ledger.recover()
-        except StateError as error:
+        except CampaignError as error:
             self._error = self._error or error
-        write_report(self._prepared.report, ledger.results())
+        try:
+            write_report(self._prepared.report, ledger.results())
+        except StateError as error:
+            raise StateError(f"{self._error}\n{error}" if self._error else str(error)) from error
         if self._error:
             raise self._error
         states = ledger.states()
