@@ -16,6 +16,7 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.lane import Lane
+from campaign_cli.engine.open_files import sessions_allowed
 from campaign_cli.engine.preparation import Prepared, relay_password
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
@@ -155,7 +156,8 @@ class Run:
         self._listen_for_signals()
         try:
             async with self._relays() as relays:
-                routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
+                most = sessions_allowed(self._settings.max_connections)
+                routes = Routes(relays, self._password, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())

@@ -2,14 +2,15 @@
 
     python breaking.py PLACE NTH MOMENT send list.csv ...
 
-PLACE is one of PLACES; from its NTH call on, each fails as it would in earnest. The file MOMENT then has a line for each
-call that failed, with its time (monotonic seconds).
+PLACE is one of PLACES; from its NTH call on, each fails as it would in earnest. The file MOMENT then has a line for
+each call that failed, with its time (monotonic seconds).
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from typing import Any
 import apsw
 
 from campaign_cli.cli.main import main
+from campaign_cli.report import csv
 
 FILES = ("ledger.db", "ledger.db-wal", "shared.db", "shared.db-wal")
 
@@ -84,7 +86,12 @@ def break_sqlite(breaking: Breaking) -> apsw.VFS:
 
         def _check(self, call: str) -> None:
             if breaking.fails(f"{call} of {self._name}"):
-                raise apsw.exception_for(CALLS[call])
+                error = apsw.exception_for(CALLS[call])
+                error.args = ("disk I/O error",)
+                raise error
+
+        def excepthook(self, *_: Any) -> None:
+            """SQLite itself says nothing of what fails where nobody asks, such as a checkpoint when it is closed."""
 
     class Failing(apsw.VFS):
         def __init__(self) -> None:
@@ -110,11 +117,7 @@ def break_calls(breaking: Breaking) -> None:
     eio = OSError(errno.EIO, os.strerror(errno.EIO))
     os.fdatasync = refused(os.fdatasync, LOG, eio, "ledger.db-wal")
     os.fsync = refused(os.fsync, REPORT, eio, "-report.csv")
-    from campaign_cli.report import csv
-
     csv.write_rows = refused(csv.write_rows, REPORT_WRITTEN, eio)
-    import socket
-
     popen: Any = subprocess.Popen
     popen._execute_child = refused(popen._execute_child, PROCESS, OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
     thread: Any = threading.Thread
