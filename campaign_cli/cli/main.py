@@ -64,12 +64,12 @@ def run(arguments: list[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("campaign: interrupted", err=True)
+        return ExitCode.INTERRUPTED
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
         if (shortage := shortage_in(error)) is None:
             raise
         click.echo(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again", err=True)
         return ExitCode.SYSTEM
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("campaign: interrupted", err=True)
-        return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.DONE

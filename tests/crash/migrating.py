@@ -34,7 +34,7 @@ def age(path: Path) -> None:
         tables = [name for (name,) in connection.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")]
         for table in tables:
             columns = ", ".join(columns_of(connection, table))
-            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")  # noqa: S608
+            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
     old.replace(path)
 
 
