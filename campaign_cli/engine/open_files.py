@@ -20,14 +20,16 @@ EACH_SESSION = 2
 def sessions_allowed(wanted: int) -> int:
     """How many of `wanted` sessions may be open at once, at least one. Raises ResourceError when not even a run may."""
     needed = BESIDE_SESSIONS + EACH_SESSION * wanted
-    soft, hard = (float("inf") if limit == RLIM_INFINITY else limit for limit in getrlimit(RLIMIT_NOFILE))
-    if soft < min(needed, hard):
-        soft = min(needed, hard)
-        setrlimit(RLIMIT_NOFILE, (int(soft), getrlimit(RLIMIT_NOFILE)[1]))
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    if soft == RLIM_INFINITY:
+        return wanted
+    if soft < needed:
+        soft = needed if hard == RLIM_INFINITY else max(soft, min(needed, hard))
+        setrlimit(RLIMIT_NOFILE, (soft, hard))
     most = (soft - BESIDE_SESSIONS) // EACH_SESSION
     if most < 1:
         raise ResourceError(
             f"only {soft} files may be open at once, and sending needs {BESIDE_SESSIONS + EACH_SESSION}: "
             "raise the limit (ulimit -n, LimitNOFILE= of systemd)"
         )
-    return int(min(wanted, most))
+    return min(wanted, most)
