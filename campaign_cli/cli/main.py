@@ -8,10 +8,12 @@ import sys
 import click
 
 from campaign_cli import __version__
-from campaign_cli.cli.streams import end_as_interrupted, open_streams, shown
+from campaign_cli.cli.streams import open_streams, shown
+from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
+from campaign_cli.model.shortage import shortage_in
 
-COMMANDS = ("send", "report", "status", "resolve", "providers", "suppress", "dkim")
+COMMANDS = ("send", "report", "status", "resolve", "providers", "explain", "suppress", "dkim")
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
 
@@ -45,8 +47,10 @@ def campaign() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     open_streams()
-    end_as_interrupted()
-    sys.exit(run(sys.argv[1:]))
+    signals.end_as_interrupted()
+    code = run(sys.argv[1:])
+    signals.ignore()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -66,4 +70,9 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
+    except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
+        if (shortage := shortage_in(error)) is None:
+            raise
+        click.echo(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again", err=True)
+        return ExitCode.SYSTEM
     return code if isinstance(code, int) else ExitCode.DONE

@@ -14,6 +14,7 @@ from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
 from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers
+from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
@@ -82,6 +83,8 @@ class _Loader:
         if relays := self._file.get("relays"):
             for wrong in unknown_providers(fields["relays"], fields["providers"]):
                 self._complain(relays.place, wrong)
+        if rules := self._file.get("replies"):
+            fields["replies"] = user_rules(rules, fields["providers"], self._complain)
         if self._findings:
             in_options = all(finding.startswith("--") for finding in self._findings)
             raise (
@@ -229,16 +232,18 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-KEYS = (
-    *_FIELDS,
+_OTHERS = (
     "from",
     "relay",
     "relays",
     "rate",
     "connections",
     "providers",
+    "replies",
     "password_file",
     "password_command",
     "retry",
 )
+
+KEYS = (*_FIELDS, *_OTHERS, *_PASSWORDS)
 """Every key that `campaign.yaml` may have."""

@@ -21,7 +21,6 @@ from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Phase
-from campaign_cli.policy.outcomes import classify
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
@@ -39,6 +38,10 @@ KEPT_OPEN = 5.0
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds before a lane opens another session after one was lost; doubled with each in a row, up to the second."""
+
+LONGEST_REST = 30.0
+"""Seconds after which a lane that waits looks at the clocks again: the one that timers go by stands still while the
+machine is suspended, and those of budgets and of due times do not."""
 
 UNTIL_WOKEN = 3600.0
 """Seconds after which a lane looks around though nothing has happened to it."""
@@ -79,7 +82,7 @@ class Lane:
                 # A lane that has always something to see to must not keep the others from theirs.
                 await asyncio.sleep(0)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout(min(wait, LONGEST_REST)):
                         await self._wake.wait()
         except CampaignError as error:
             self._rooms.halt(error)
@@ -103,6 +106,8 @@ class Lane:
         self.stop()
         for session in self._sessions:
             session.abort()
+        for task in self._closing:
+            task.cancel()
         self._in_flight.clear()
         self._wake.set()
 
@@ -299,7 +304,7 @@ class Lane:
     def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
-        verdict = classify(ending.answer, ending.phase)
+        verdict = self._rooms.replies.classify(ending.answer, ending.phase, self._provider.name)
         # A server that has taken mail and ends the session at MAIL, which names nobody, has had enough of the session.
         enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
         excused = self._stopping or transaction.behind or enough
@@ -331,8 +336,17 @@ class Lane:
         if verdict.outcome is Outcome.DELIVERED:
             self._backoff = 0.0
             session.proven = True
-        elif verdict.radius in (Radius.SESSION, Radius.PROVIDER) and not session.proven:
+        elif verdict.radius is Radius.PROVIDER:
+            # It is left alone for a while: what is open carries nothing more.
+            for each in self._sessions:
+                each.transactions = self._provider.messages_per_connection
+            if self._open_after <= time.monotonic():
+                self._back_off()
+        elif verdict.radius is Radius.SESSION and not session.proven:
             # Once for all that were in flight on it.
             session.proven = True
-            self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
-            self._open_after = time.monotonic() + self._backoff
+            self._back_off()
+
+    def _back_off(self) -> None:
+        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
+        self._open_after = time.monotonic() + self._backoff
