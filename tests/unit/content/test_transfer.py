@@ -35,7 +35,7 @@ def test_what_is_decoded_is_what_was_encoded_in_lines_that_may_be_sent(text: tup
     assert not (encoding == "quoted-printable" and any(line.endswith((b" ", b"\t")) for line in lines))
     whole = re.sub("\r\n?", "\n", "".join(filled(*text)))
     decoded = DECODE[encoding](body).replace(b"\r\n", b"\n").decode()
-    assert decoded.removesuffix("\n") == whole.removesuffix("\n")
+    assert decoded in (whole, f"{whole}\n")
 
 
 @pytest.mark.parametrize(
