@@ -77,6 +77,13 @@ class Display:
         """One plain line."""
         self.console.print(Text(shown(line)))
 
+    def answer(self, line: str) -> None:
+        """One plain line to somebody who has asked by a signal: also when quiet, then on standard error."""
+        if self._quiet:
+            print(shown(line), file=sys.stderr, flush=True)
+        else:
+            self.tell(line)
+
     def say_json(self, value: Any) -> None:
         """The one object of `--json`."""
         print_json(value)

@@ -8,10 +8,11 @@ import sys
 import click
 
 from campaign_cli import __version__
-from campaign_cli.cli.streams import end_as_interrupted, open_streams, shown
+from campaign_cli.cli.streams import open_streams, shown
+from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 
-COMMANDS = ("send", "report", "status", "resolve", "providers", "suppress", "dkim")
+COMMANDS = ("send", "report", "status", "resolve", "providers", "explain", "suppress", "dkim")
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
 
@@ -45,8 +46,10 @@ def campaign() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     open_streams()
-    end_as_interrupted()
-    sys.exit(run(sys.argv[1:]))
+    signals.end_as_interrupted()
+    code = run(sys.argv[1:])
+    signals.ignore()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -95,7 +95,7 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
             display.tell("nothing was sent")
             return ExitCode.INTERRUPTED
         start_sending(campaign, settings, prepared, display.tell)
-        run = Run(settings, prepared, campaign, tell=display.tell)
+        run = Run(settings, prepared, campaign, tell=display.tell, answer=display.answer)
         display.started(prepared, run.progress)
         with display.live(run.progress):
             summary = run.execute()

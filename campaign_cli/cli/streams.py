@@ -7,7 +7,6 @@ import io
 import json as json_module
 import os
 import re
-import signal
 import sys
 from typing import Any, TextIO
 
@@ -76,13 +75,6 @@ def open_streams() -> None:
             encoding, by_line = stream.encoding, stream.line_buffering
             output = Output(stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=by_line)
             setattr(sys, name, output)
-
-
-def end_as_interrupted() -> None:
-    """Have SIGTERM and SIGHUP end the process as Ctrl-C does, unless the caller has them ignored, as nohup does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 def for_programs() -> TextIO:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
+from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, one_line
@@ -78,6 +79,8 @@ class _Loader:
         fields["providers"] = merge_providers(
             self._file.get("providers"), self._rates(), take("connections", _number_in(CONNECTIONS)), self._complain
         )
+        if rules := self._file.get("replies"):
+            fields["replies"] = user_rules(rules, fields["providers"], self._complain)
         if self._findings:
             in_options = all(finding.startswith("--") for finding in self._findings)
             raise (
@@ -231,5 +234,7 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-KEYS = (*_FIELDS, "from", "relay", "rate", "connections", "providers", "password_file", "password_command", "retry")
+_OTHERS = ("from", "relay", "rate", "connections", "providers", "replies", "password_file", "password_command", "retry")
+
+KEYS = (*_FIELDS, *_OTHERS)
 """Every key that `campaign.yaml` may have."""

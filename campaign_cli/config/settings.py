@@ -7,6 +7,7 @@ from pathlib import Path
 
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.relay import Relay
+from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
 
@@ -30,6 +31,8 @@ class Settings:
     relays: tuple[Relay, ...] = ()
     password: Password | None = None
     max_connections: int = 100
+    replies: tuple[Rule, ...] = ()
+    """The user's own rules for reading replies, which go before the shipped ones."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""

@@ -20,7 +20,6 @@ from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.policy.outcomes import classify
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
@@ -102,6 +101,8 @@ class Lane:
         self.stop()
         for session in self._sessions:
             session.abort()
+        for task in self._closing:
+            task.cancel()
         self._in_flight.clear()
         self._wake.set()
 
@@ -298,7 +299,7 @@ class Lane:
     def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
-        verdict = classify(ending.answer, ending.phase)
+        verdict = self._rooms.replies.classify(ending.answer, ending.phase, self._provider.name)
         self._adapt(verdict, session)
         settled = self._settlement.settle(
             ready, ending, verdict, session.route, excused=self._stopping or transaction.behind
@@ -329,8 +330,17 @@ class Lane:
         if verdict.outcome is Outcome.DELIVERED:
             self._backoff = 0.0
             session.proven = True
-        elif verdict.radius in (Radius.SESSION, Radius.PROVIDER) and not session.proven:
+        elif verdict.radius is Radius.PROVIDER:
+            # It is left alone for a while: what is open carries nothing more.
+            for each in self._sessions:
+                each.transactions = self._provider.messages_per_connection
+            if self._open_after <= time.monotonic():
+                self._back_off()
+        elif verdict.radius is Radius.SESSION and not session.proven:
             # Once for all that were in flight on it.
             session.proven = True
-            self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
-            self._open_after = time.monotonic() + self._backoff
+            self._back_off()
+
+    def _back_off(self) -> None:
+        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
+        self._open_after = time.monotonic() + self._backoff

@@ -31,6 +31,11 @@ class LaneProgress:
         """Recipients that have a final result by this run."""
         return self.delivered + self.bounced + self.expired + self.uncertain + self.failed
 
+    @property
+    def results(self) -> int:
+        """Transactions of this run that ended in a result, final or not."""
+        return self.settled + self.deferred
+
     def count(self, state: State) -> None:
         """A transaction ended in `state`."""
         setattr(self, state, getattr(self, state) + 1)

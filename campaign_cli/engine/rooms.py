@@ -9,6 +9,7 @@ from typing import NamedTuple
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.routes import Routes
+from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.model.address import Address
@@ -16,6 +17,7 @@ from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.policy.limits import UNBOUNDED
+from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.retry import RetrySchedule
 
 
@@ -51,6 +53,8 @@ class Rooms:
     retry: RetrySchedule
     patience: float
     allotment: Allotment
+    replies: Replies
+    suppressions: Suppressions
     halt: Callable[[CampaignError], None]
     """Stops the run, because of an error that no lane can go on with."""
 

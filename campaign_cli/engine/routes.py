@@ -132,6 +132,13 @@ class Routes:
         log.warning("relay %s %s", route, way.given_up)
         return True
 
+    def exhausted(self, route: str, answer: Answer) -> None:
+        """`route` has no quota left for us: it is given up for this run, whatever it has delivered."""
+        way = self._ways[route]
+        if not way.given_up:
+            way.given_up = f"is over its quota: {answer}"
+            log.warning("relay %s %s", route, way.given_up)
+
     async def _connect(self) -> Session:
         while True:
             for way in self._ways.values():

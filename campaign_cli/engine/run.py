@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from signal import Signals
 
+from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
@@ -20,12 +21,15 @@ from campaign_cli.engine.preparation import Prepared, relay_password
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.engine.routes import Routes
+from campaign_cli.engine.signals import heard_by
+from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Work
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.model.result import Result
 from campaign_cli.policy.limits import expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
@@ -67,26 +71,45 @@ class Summary:
 class Run:
     """Drains every lane of an open campaign and writes the report.
 
-    `progress` may be read at any time; `tell` is given the few lines that a person should see.
+    `progress` may be read at any time; `tell` is given the few lines that a person should see, `answer`
+    those that say what a signal has led to.
     """
 
     def __init__(
-        self, settings: Settings, prepared: Prepared, campaign: OpenCampaign, *, tell: Callable[[str], None]
+        self,
+        settings: Settings,
+        prepared: Prepared,
+        campaign: OpenCampaign,
+        *,
+        tell: Callable[[str], None],
+        answer: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._prepared = prepared
         self._campaign = campaign
         self._tell = tell
+        self._answer = answer
         self._password = relay_password(settings)
         self._work = campaign.ledger.work()
         self._lanes: list[Lane] = []
         self._error: CampaignError | None = None
         self._stopped = ""
         self._signals = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """While it sends."""
+        self._leaving = False
         self.progress = self._expected_progress()
 
     def execute(self) -> Summary:
-        """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything."""
+        """Send until nothing is left to do, write the report, and only then raise what stopped the run, if anything.
+
+        SIGINT, SIGTERM or SIGHUP stops the sending in good order; the next one stops it at once. One more while the
+        report is written, or a second one if none has come before, raises KeyboardInterrupt: the report is as it was.
+        """
+        with heard_by(self._signalled):
+            return self._execute()
+
+    def _execute(self) -> Summary:
         started = time.monotonic()
         if self._work:
             # What is there now stays, and what a message leaves behind has no cycles: to look seldom is enough.
@@ -99,7 +122,7 @@ class Run:
             ledger.recover()
         except StateError as error:
             self._error = self._error or error
-        write_report(self._prepared.report, ledger.results())
+        write_report(self._prepared.report, self._until_told_to_leave(ledger.results()))
         if self._error:
             raise self._error
         states = ledger.states()
@@ -141,6 +164,7 @@ class Run:
         committer = Committer(self._campaign.ledger, self._halt)
         budgets = Budgets(self._campaign.shared, self._halt)
         workers, signed = self._settings.workers, self._prepared.composer.signer is not None
+        suppressions = Suppressions(self._campaign.shared, tell=self._tell, failed=self._halt)
         composers = Composers(
             self._prepared.composer,
             self._campaign.ledger,
@@ -149,25 +173,38 @@ class Run:
             failed=self._halt,
         )
         deadline = self._stop_after(self._settings.max_runtime)
-        self._listen_for_signals()
+        self._loop = asyncio.get_running_loop()
         try:
             async with self._relays() as relays:
                 routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
-                rooms = self._rooms(committer, budgets, composers, routes)
+                rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())
+                if self._stopped or self._error:
+                    # While the sandbox was being started.
+                    for lane in self._lanes:
+                        lane.stop()
                 async with asyncio.TaskGroup() as group:
                     for lane in self._lanes:
                         group.create_task(lane.drain())
                 await routes.close_idle()
         finally:
+            self._loop = None
             committer.close()
             budgets.flush()
+            suppressions.flush()
             composers.close()
             if deadline:
                 deadline.cancel()
 
-    def _rooms(self, committer: Committer, budgets: Budgets, composers: Composers, routes: Routes) -> Rooms:
+    def _rooms(
+        self,
+        committer: Committer,
+        budgets: Budgets,
+        composers: Composers,
+        routes: Routes,
+        suppressions: Suppressions,
+    ) -> Rooms:
         sandbox = self._prepared.sandbox is not None
         return Rooms(
             ledger=self._campaign.ledger,
@@ -179,6 +216,8 @@ class Run:
             retry=SANDBOX_RETRY if sandbox else self._settings.retry,
             patience=self._settings.patience,
             allotment=Allotment(self._settings.limit),
+            replies=replies_of(self._settings),
+            suppressions=suppressions,
             halt=self._halt,
         )
 
@@ -204,19 +243,35 @@ class Run:
         why = f"its {format_duration(seconds)} are over"
         return asyncio.get_running_loop().call_later(seconds, self._stop, why)
 
-    def _listen_for_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._signalled, number)
+    def _signalled(self, number: Signals) -> None:
+        """Called between any two steps, in the midst of whatever there is: the lanes are stopped between theirs."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._heard, number)
+        else:
+            self._heard(number)
 
-    def _signalled(self, number: signal.Signals) -> None:
+    def _heard(self, number: Signals) -> None:
         self._signals += 1
-        if self._signals == 1:
+        report = self._prepared.report
+        if self._loop is None:
+            self._leaving = self._signals > 1
+            if not self._leaving:
+                self._stopped = f"{number.name} received"
+                self._answer(f"stopping: {self._stopped}; writing the report {report}; again to leave it as it was")
+        elif self._signals == 1:
             self._stop(f"{number.name} received")
         elif self._signals == 2:
-            self._tell("stopping at once: what is in flight is uncertain")
+            self._answer(f"stopping at once: what is in flight is uncertain; writing the report {report}")
             for lane in self._lanes:
                 lane.abandon()
+
+    def _until_told_to_leave(self, results: Iterator[Result]) -> Iterator[Result]:
+        for result in results:
+            if self._leaving:
+                report, name = self._prepared.report, self._prepared.name
+                self._answer(f"the report {report} is left as it was: `campaign report {name}` writes it")
+                raise KeyboardInterrupt
+            yield result
 
     def _halt(self, error: CampaignError) -> None:
         """A lane met an error that stops the run."""
@@ -232,10 +287,11 @@ class Run:
             lane.stop()
         awaiting = sum(lane.awaiting for lane in self._lanes)
         if why:
-            what = (
-                f"waiting for {awaiting} replies; again to stop at once" if awaiting else "giving back what was claimed"
-            )
-            self._tell(f"stopping: {why}; {what}")
+            replies = "1 reply" if awaiting == 1 else f"{awaiting} replies"
+            what = f"waiting for {replies}, then " if awaiting else ""
+            at_once = "; again to stop at once" if awaiting else ""
+            say = self._answer if self._signals else self._tell
+            say(f"stopping: {why}; {what}writing the report {self._prepared.report}{at_once}")
             self.progress.stopping = why
 
 

@@ -6,15 +6,19 @@ import logging
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.ledger import changes
+from campaign_cli.model.errors import RefusedError
 from campaign_cli.model.lifecycle import State
-from campaign_cli.model.outcome import Outcome, Radius, Verdict
+from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
+from campaign_cli.policy.breaker import REFUSALS_IN_A_ROW, RefusalsInARow
+from campaign_cli.policy.outcomes import CLASSES
 from campaign_cli.policy.retry import next_attempt
 from campaign_cli.transport.transaction import Ending
 
@@ -43,6 +47,7 @@ class Settlement:
         self._rooms = rooms
         self._progress = progress
         self._losses: Counter[int] = Counter()
+        self._refusals = RefusalsInARow()
 
     def settle(self, ready: Ready, ending: Ending, verdict: Verdict, route: str, *, excused: bool) -> Settled:
         """Write down how a transaction with `route` ended. `excused`: if it came to nothing, that was others' doing."""
@@ -50,15 +55,38 @@ class Settlement:
         if verdict.outcome is Outcome.DELIVERED:
             self._rooms.routes.delivered(route)
             return self._record(recipient, State.DELIVERED, ending, None)
+        if verdict.radius is Radius.CAMPAIGN:
+            self._refused(ending, verdict)
         if verdict.outcome is Outcome.RETURNED:
             if excused or self._forgiven(recipient, ending, verdict, route):
                 self._give_back(recipient, ending)
                 return Settled(given_back=True)
-            verdict = Verdict(Outcome.DEFERRED, verdict.radius)
+            verdict = replace(verdict, outcome=Outcome.DEFERRED)
         state, due_at = State(verdict.outcome), 0.0
         if state is State.DEFERRED:
             state, due_at = self._deferred(recipient)
-        return self._record(recipient, state, ending, _reason(state, ending), due_at)
+        reason = self._bounced(recipient, verdict) if state is State.BOUNCED else _reason(state, ending)
+        return self._record(recipient, state, ending, reason, due_at)
+
+    def _bounced(self, recipient: Recipient, verdict: Verdict) -> str:
+        """Suppress the address where that follows; what the report says, in words."""
+        words = CLASSES[verdict.reply_class].words
+        if not verdict.suppress:
+            return words
+        suppressed = self._rooms.suppressions.add(
+            recipient.address, words, provider=self._progress.provider, results=self._progress.results
+        )
+        return f"{words}: suppressed" if suppressed else words
+
+    def _refused(self, ending: Ending, verdict: Verdict) -> None:
+        """What is sent was refused, not a recipient: stop the run before everybody's refusal is asked for."""
+        if self._refusals.refused(self._progress.delivered):
+            self._rooms.halt(
+                RefusedError(
+                    f"{self._progress.provider} refuses what is sent ({verdict.reply_class}): {ending.answer}. "
+                    f"{REFUSALS_IN_A_ROW} in a row: mend that and run the same command again; nobody has bounced for it"
+                )
+            )
 
     def _record(
         self, recipient: Recipient, state: State, ending: Ending, reason: str | None, due_at: float = 0.0
@@ -72,6 +100,9 @@ class Settlement:
 
     def _forgiven(self, recipient: Recipient, ending: Ending, verdict: Verdict, route: str) -> bool:
         """Whether the recipient is given back as it was; False when it is time to count it as a deferral."""
+        if verdict.reply_class is ReplyClass.RELAY_QUOTA:
+            self._rooms.routes.exhausted(route, ending.answer)
+            return True
         if verdict.radius is Radius.ROUTE:
             return self._rooms.routes.refused(route, ending.phase, ending.answer)
         self._losses[recipient.id] += 1

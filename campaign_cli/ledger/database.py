@@ -22,8 +22,14 @@ from campaign_cli.model.errors import StateError
 FIXED_IN = "3.51.3"
 """The first SQLite release without the WAL-reset bug."""
 
-BUSY_TIMEOUT = 10_000
-"""Milliseconds to wait for another process's transaction, which lasts one fsync."""
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another process's transaction, which lasts one fsync."""
+
+BUSY_PAUSE = 0.005
+"""Seconds before asking again whether it is over."""
+
+STEPS_BETWEEN = 1_000_000
+"""Steps of SQLite's machine between two of Python's: some hundredths of a second."""
 
 WAL_KEPT = 64 * 1024 * 1024
 """Bytes: enrolling a large list makes a large WAL, which is cut back to this afterwards."""
@@ -46,7 +52,7 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         connection = apsw.Connection(
             str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         )
-        connection.set_busy_timeout(BUSY_TIMEOUT)
+        _hear_signals(connection)
         _use_wal(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", WAL_KEPT)
@@ -69,9 +75,26 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
         connection.pragma("user_version", number)
 
 
+def _hear_signals(connection: apsw.Connection) -> None:
+    """Python hears a signal between two steps of its own, so it gets some while SQLite works or waits for long."""
+    connection.set_busy_handler(_wait)
+    connection.set_progress_handler(_go_on, STEPS_BETWEEN)
+
+
+def _go_on() -> bool:
+    # A function of Python's own: one in C would hear nothing either.
+    return False
+
+
+def _wait(tried: int) -> bool:
+    """Whether to ask again for another process's transaction to be over."""
+    time.sleep(BUSY_PAUSE)
+    return tried * BUSY_PAUSE < BUSY_TIMEOUT
+
+
 def _use_wal(connection: apsw.Connection) -> None:
     """Two processes that make a new database at once: for this one lock SQLite does not wait by itself."""
-    deadline = time.monotonic() + BUSY_TIMEOUT / 1000
+    deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             connection.pragma("journal_mode", "WAL")
@@ -90,7 +113,7 @@ def open_for_reading(path: Path, schema: str) -> apsw.Connection:
     """
     with translated(path):
         connection = apsw.Connection(reading_uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        connection.set_busy_timeout(BUSY_TIMEOUT)
+        _hear_signals(connection)
         if connection.pragma("user_version") in (0, SCHEMA_VERSION):
             return connection
         copy = apsw.Connection("")

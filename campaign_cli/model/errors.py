@@ -27,7 +27,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "every recipient has a final result",
     ExitCode.INCOMPLETE: "finished, but some are failed or uncertain",
     ExitCode.USAGE: "the command line is wrong",
-    ExitCode.INPUT: "the list or the template is wrong, or what is sent has changed in mid-campaign",
+    ExitCode.INPUT: "the list or the template is wrong, what is sent has changed in mid-campaign, or is refused",
     ExitCode.NO_ROUTE: "no relay works",
     ExitCode.DISK: "the disk is full or cannot be written, or the state is not to be sent from",
     ExitCode.REMAINING: "some recipients remain, or another run holds the campaign: run it again later",
@@ -78,6 +78,10 @@ class NoRouteError(CampaignError):
     """No relay accepts a session."""
 
     exit_code = ExitCode.NO_ROUTE
+
+
+class RefusedError(CampaignError):
+    """Servers refuse what is sent, whoever it is for."""
 
 
 class StateError(CampaignError):

@@ -25,7 +25,7 @@ REFUSED_RECIPIENTS = {
 }
 """Answers to RCPT TO, every time, by the local part's beginning up to its `+`."""
 
-REFUSED_CONTENT = {"blocked": "550 5.7.1 The message looks like spam"}
+REFUSED_CONTENT = {"blocked": "550 5.0.0 The message is refused"}
 """Answers to the content, every time."""
 
 DEFERRED = "451 4.7.1 Greylisted; try again later"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,13 +67,9 @@ class Transaction:
     """The session ended in another transaction's turn, before this one had its own."""
 
 
-_DOTTED = re.compile(rb"\n\.")
-"""Found in half the time that replacing nothing takes."""
-
-
 def dot_stuffed(content: bytes) -> bytes:
     """`content` as it goes after DATA: leading dots doubled, and the final dot (RFC 5321 4.5.2)."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..") if _DOTTED.search(content) else content
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

@@ -28,7 +28,7 @@ from hashlib import sha256
 
 AT_RCPT = {b"bounce": b"550 5.1.1 no such user\r\n"}
 AT_RCPT_ONCE = {b"defer": b"451 4.7.1 greylisted\r\n"}
-AT_CONTENT = {b"blocked": b"550 5.7.1 looks like spam\r\n"}
+AT_CONTENT = {b"blocked": b"550 5.0.0 not this\r\n"}
 AT_CONTENT_ONCE = {b"moody": b"451 4.3.0 not now\r\n", b"closing": b"421 4.3.2 going down\r\n"}
 """Also: `drop` is taken and never answered; `lost` is neither; `reset` ends its session at RCPT the first time."""
 

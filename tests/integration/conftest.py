@@ -85,10 +85,12 @@ class Campaign:
         self.state = folder / "state"
         (folder / "hello.txt").write_text(TEMPLATE)
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, by: tuple[str, ...] = ("-m", "campaign_cli"), **variables: str
+    ) -> subprocess.Popen[str]:
         environment = os.environ | {"CAMPAIGN_STATE": str(self.state), "PYTHONWARNINGS": "error"} | variables
         return subprocess.Popen(
-            [sys.executable, "-m", "campaign_cli", *arguments],
+            [sys.executable, *by, *arguments],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ AT_RCPT = {
     "full": b"552 5.2.2 mailbox full\r\n",
     "busy": b"450 4.2.1 mailbox busy\r\n",
 }
-AT_CONTENT = {"blocked": b"550 5.7.1 looks like spam\r\n", "moody": b"451 4.3.0 not now\r\n"}
+AT_CONTENT = {"blocked": b"550 5.0.0 not this\r\n", "moody": b"451 4.3.0 not now\r\n"}
 FIRST_TIME_ONLY = {"defer": b"451 4.7.1 greylisted\r\n"}
 
 AFTER_REFUSAL = {

@@ -1,6 +1,7 @@
 """The documentation and the code never disagree."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import Settings
 from campaign_cli.model.errors import EXIT_MEANINGS
 from campaign_cli.model.lifecycle import RowStatus, State
+from campaign_cli.model.outcome import Action
 from campaign_cli.model.result import Result
+from campaign_cli.policy.breaker import ILL_AMONG, ILL_OF, REFUSALS_IN_A_ROW
+from campaign_cli.policy.outcomes import CLASSES
 from campaign_cli.policy.providers import DEFAULT, Providers
 
 ROOT = Path(__file__).parents[3]
@@ -126,7 +130,8 @@ def test_what_a_missing_key_means_is_what_the_docs_say(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
-    pages = [ROOT / "README.md", DOCS / "configuration.md", DOCS / "providers.md", DOCS / "dkim.md"]
+    written = ("configuration.md", "providers.md", "replies.md", "dkim.md")
+    pages = [ROOT / "README.md", *[DOCS / name for name in written]]
     examples = [
         text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     ]
@@ -135,7 +140,7 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (7, 5)
+    assert (len(examples), len(relays)) == (8, 5)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:
@@ -154,6 +159,32 @@ def test_the_shipped_providers_are_those_of_the_docs() -> None:
         )
         for name, each in shipped_providers().items()
     ]
+
+
+def test_the_classes_of_replies_are_those_of_the_docs() -> None:
+    assert table("replies.md", "Classes") == [
+        (
+            f"`{name}`",
+            each.words,
+            f"`{each.outcome}`",
+            "yes" if each.action is Action.SUPPRESS else "",
+            f"`{each.radius}`",
+            str(each.action),
+        )
+        for name, each in CLASSES.items()
+    ]
+
+
+def test_the_numbers_of_the_breakers_are_those_of_the_docs() -> None:
+    text = sections("replies.md")["What follows"]
+    assert f"calls {ILL_OF} of its last {ILL_AMONG} recipients unknown" in text
+    assert ("The third such refusal" in text, REFUSALS_IN_A_ROW) == (True, 3)
+
+
+def test_the_example_of_explain_is_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    command, _, output = sections("replies.md")[""].partition("$ campaign ")[2].partition("\n")
+    assert run(shlex.split(command)) == 0
+    assert capsys.readouterr().out == output.partition("```")[0]
 
 
 def test_the_reports_columns_and_statuses_are_those_of_the_docs() -> None:

@@ -10,8 +10,10 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import DkimFile, Password, Settings, UnsubscribeLinks
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import UsageError
+from campaign_cli.model.outcome import ReplyClass
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.policy.limits import parse_pace
+from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
 
@@ -34,6 +36,7 @@ rate: {yahoo: 500/h}
 connections: 7
 max_connections: 40
 providers: {office: {domains: [example.com]}}
+replies: [{id: mine, class: rate, words: slow down, source: me}]
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
 patience: 30s
 workers: 3
@@ -87,6 +90,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         ),
         password=Password(tmp_path / "secret", "pass show mail"),
         max_connections=40,
+        replies=(Rule("mine", ReplyClass.RATE, "me", text=r"slow\ down"),),
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
         workers=3,

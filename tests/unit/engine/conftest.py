@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from campaign_cli.config.replies import shipped_rules
 from campaign_cli.engine import lane as module
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Allotment, Rooms
+from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
@@ -26,6 +28,7 @@ from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, NoRouteError
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
 from campaign_cli.policy.limits import parse_pace
+from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.providers import Provider, Providers
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.transport.dialogue import Ending, Offers, Transaction
@@ -118,6 +121,9 @@ class World:
         self.sessions: list[FakeSession] = []
         self.relays = ["one:25", "two:25"]
         self.soon_after_opening: Callable[[FakeSession], None] | None = None
+        self.proven: set[str] = set()
+        self.told: list[str] = []
+        self.suppressions = Suppressions(self.shared, tell=self.told.append, failed=self.halt)
         self.halted: list[CampaignError] = []
         self.lanes: list[Lane] = []
         self.composed: list[str] = []
@@ -146,12 +152,18 @@ class World:
         return route in self.relays
 
     def delivered(self, route: str) -> None:
-        """It is proven."""
+        self.proven.add(route)
 
     def refused(self, route: str, phase: Phase, answer: Answer) -> bool:
+        if route in self.proven:
+            return False
         if route in self.relays:
             self.relays.remove(route)
         return True
+
+    def exhausted(self, route: str, answer: Answer) -> None:
+        if route in self.relays:
+            self.relays.remove(route)
 
     # ---- the others ----
 
@@ -184,6 +196,8 @@ class World:
             retry=self.retry,
             patience=5.0,
             allotment=self.allotment,
+            replies=Replies(shipped_rules()),
+            suppressions=self.suppressions,
             halt=self.halt,
         )
         self.progress = LaneProgress("x.example", len(names), rate)
@@ -200,6 +214,7 @@ class World:
             await draining
             self.committer.close()
             self.budgets.flush()
+            self.suppressions.flush()
 
         asyncio.run(asyncio.wait_for(main(), 10))
 

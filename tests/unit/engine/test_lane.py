@@ -215,3 +215,67 @@ def test_a_lane_that_has_always_something_to_see_to_does_not_keep_the_others_fro
 
     world.run(lane, meanwhile)
     assert ticks > 500
+
+
+UNKNOWN = Ending(Phase.RCPT, Reply(550, "5.1.1", "no such user"))
+UNSIGNED = Ending(Phase.DOT, Reply(550, "5.7.26", "This mail is unauthenticated"))
+OVER_QUOTA = Ending(Phase.RCPT, Reply(550, "5.4.5", "Daily user sending limit exceeded"))
+TOO_FAST = Ending(Phase.RCPT, Reply(450, "4.7.0", "too many messages, slow down"))
+
+
+def suppressed(world: Any) -> dict[str, str]:
+    return {each.email.partition("@")[0]: each.reason for each in world.shared.suppressions()}
+
+
+def test_one_that_is_unknown_is_suppressed_and_the_report_says_so(world: Any) -> None:
+    world.script = {"p1": [UNKNOWN], "p2": [Ending(Phase.RCPT, Reply(552, "5.2.2", "mailbox full"))]}
+    world.run(world.lane(*names(4)))
+
+    reasons = {each.email[:2]: each.reason for each in world.ledger.results() if each.status == "bounced"}
+    assert reasons == {"p1": "there is no such mailbox: suppressed", "p2": "the mailbox is full"}
+    assert suppressed(world) == {"p1": "there is no such mailbox"}
+
+
+def test_a_provider_that_calls_half_unknown_suppresses_nobody_and_the_user_is_told_once(world: Any) -> None:
+    world.script = {name: [UNKNOWN] for name in names(60)[::2]}
+    world.run(world.lane(*names(60)))
+
+    assert Counter(status for status, *_ in world.report.values()) == {"bounced": 30, "delivered": 30}
+    assert suppressed(world) == {}
+    (told,) = world.told
+    assert told.startswith("x.example calls 25 of its last 50 recipients unknown: it may be ill")
+
+
+def test_three_refusals_of_what_is_sent_end_the_run_and_bounce_nobody(world: Any) -> None:
+    world.script = {name: [UNSIGNED] for name in names(20)[2:]}
+    world.run(world.lane(*names(20)))
+
+    assert Counter(status for status, *_ in world.report.values()) == {"delivered": 2, "deferred": 3, "pending": 15}
+    error = str(world.halted[0])
+    assert error.startswith("x.example refuses what is sent (authentication): 550 5.7.26 This mail is unauthenticated")
+
+
+def test_a_refusal_that_deliveries_contradict_ends_nothing(world: Any) -> None:
+    world.script = {name: [UNSIGNED] for name in names(20)[::2]}
+    world.run(world.lane(*names(20)))
+
+    assert world.halted == []
+    assert Counter(status for status, *_ in world.report.values()) == {"delivered": 10, "deferred": 10}
+
+
+def test_a_relay_over_its_quota_is_left_for_the_next_and_costs_nobody_an_attempt(world: Any) -> None:
+    world.script = {"p2": [OVER_QUOTA]}
+    world.run(world.lane(*names(6)))
+
+    routes = ["one:25", "one:25", "two:25", "two:25", "two:25", "two:25"]
+    assert world.report == {name: ("delivered", 1, route) for name, route in zip(names(6), routes, strict=True)}
+
+
+@pytest.mark.parametrize("reply", [TOO_FAST, LATER])
+def test_a_provider_that_wants_it_slower_gets_its_sessions_back_and_a_rest(world: Any, reply: Ending) -> None:
+    world.script = {"p1": [reply]}
+    world.run(world.lane(*names(4)))
+
+    slowed = reply is TOO_FAST
+    assert [session.transactions for session in world.sessions] == ([9999, 2] if slowed else [4])
+    assert world.report == dict.fromkeys(names(4), DELIVERED) | {"p1": ("deferred", 1, "one:25")}

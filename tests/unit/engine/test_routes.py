@@ -202,6 +202,16 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
     assert world.tried == [(0, "backup")]
 
 
+def test_a_relay_over_its_quota_is_given_up_whatever_it_has_taken(world: World) -> None:
+    async def main() -> str:
+        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        routes.delivered("main:25")
+        routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
+        return (await routes.open()).route
+
+    assert run(main()) == "backup:25"
+
+
 def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
     async def main() -> list[object]:
         routes = Routes([MAIN], None, max_sessions=9)
