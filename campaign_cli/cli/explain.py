@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,11 @@ def _parsed(text: str) -> Reply:
     from campaign_cli.model.reply import Reply
     from campaign_cli.transport.replies import ReplyParser
 
-    answers = ReplyParser().feed("".join(f"{line.strip()}\r\n" for line in text.strip().splitlines()).encode())
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if lines:
+        # Pages and logs quote single lines of longer replies.
+        lines[-1] = re.sub(r"^(\d{3})-", r"\1 ", lines[-1])
+    answers = ReplyParser().feed("".join(f"{line}\r\n" for line in lines).encode())
     if len(answers) != 1 or not isinstance(answers[0], Reply):
         raise click.UsageError(f"{text!r} is no SMTP reply: write it with its code, as in '550 5.1.1 no such user'")
     return answers[0]

@@ -11,6 +11,7 @@ from campaign_cli import __version__
 from campaign_cli.cli.streams import open_streams, shown
 from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
+from campaign_cli.model.shortage import shortage_in
 
 COMMANDS = ("send", "report", "status", "resolve", "providers", "explain", "suppress", "dkim")
 
@@ -69,4 +70,9 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
+    except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
+        if (shortage := shortage_in(error)) is None:
+            raise
+        click.echo(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again", err=True)
+        return ExitCode.SYSTEM
     return code if isinstance(code, int) else ExitCode.DONE

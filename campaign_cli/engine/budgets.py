@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.model.errors import StateError
+from campaign_cli.model.errors import CampaignError
 from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance
 from campaign_cli.policy.providers import Provider
 
@@ -23,7 +23,7 @@ Granted = Callable[[int], None]
 class Budgets:
     """Charges shared budgets for this run's lanes. What goes wrong is told to `failed`, and nothing is granted."""
 
-    def __init__(self, shared: SharedState, failed: Callable[[StateError], None]) -> None:
+    def __init__(self, shared: SharedState, failed: Callable[[CampaignError], None]) -> None:
         self._shared = shared
         self._failed = failed
         self._asking: dict[str, tuple[Provider, int, Granted]] = {}
@@ -50,7 +50,7 @@ class Budgets:
         before = self._shared.now()
         try:
             charged = self._shared.charge({name: (each.pace, count) for name, (each, count, _) in asking.items()})
-        except StateError as error:
+        except CampaignError as error:
             self._failed(error)
             return
         # A charge that took longer to become durable than its slack may be counted too early: it is not used.
@@ -73,5 +73,5 @@ class Budgets:
         if noted:
             try:
                 self._shared.charge({name: (UNLIMITED, count) for name, count in noted.items()})
-            except StateError as error:
+            except CampaignError as error:
                 self._failed(error)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.enrolment import enrol
+from campaign_cli.engine.open_files import sessions_allowed
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import use_revision
 from campaign_cli.ledger.folder import StateFolder
@@ -36,8 +37,10 @@ def open_campaign(settings: Settings, prepared: Prepared, tell: Callable[[str], 
     """Take the lock, make the ledger this process's, bring what a dead run left to a true state, and enrol the list.
 
     Raises HeldError when another process holds the campaign, StateError when its state cannot be used or is not the
-    one last sent from, ListError when the list turns out to be unreadable half-way: then nothing of it is enrolled.
+    one last sent from, ResourceError when too few files may be open, ListError when the list turns out to be unreadable
+    half-way: then nothing of it is enrolled.
     """
+    sessions_allowed(settings.max_connections)
     folder, name = prepared.folder, prepared.name
     folder.create(name)
     with _locked(folder, name):

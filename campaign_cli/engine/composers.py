@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import marshal
 import os
 import pickle
@@ -16,9 +17,11 @@ from campaign_cli.content.worker import Order, answered
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.model.envelope import Message
-from campaign_cli.model.errors import CampaignError, ComposeError, StateError
+from campaign_cli.model.errors import CampaignError, ComposeError, ResourceError
 from campaign_cli.model.frames import HEAD, framed
 from campaign_cli.model.recipient import Recipient
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Batches that a worker has: one in work, one to go on with."""
@@ -28,6 +31,8 @@ DEATHS_FORGIVEN = 3
 
 MOST_SIGNING = 16
 """Workers that sign: more of them make more than the one that sends can send."""
+
+RELIEF = "make room and run again, or compose without processes: --workers 0"
 
 WORKER = program("campaign_cli.content.worker")
 
@@ -104,10 +109,15 @@ class Composers:
             if (least is None or least.batches) and len(self._workers) < self._most:
                 try:
                     least = _Worker(self._composer, self._answered, self._died)
+                    self._workers.append(least)
                 except OSError as error:
-                    self._failed(StateError(f"no process can be started to compose messages: {error.strerror}"))
-                    return
-                self._workers.append(least)
+                    if least is None:
+                        self._failed(
+                            ResourceError(f"no process can be started to compose messages: {error.strerror}; {RELIEF}")
+                        )
+                        return
+                    self._most = len(self._workers)
+                    log.warning("%d processes compose messages; no more can be started: %s", self._most, error.strerror)
             if least is None or len(least.batches) >= AT_ONCE:
                 return
             least.order(self._waiting.popleft())
@@ -129,7 +139,11 @@ class Composers:
         self._workers.remove(worker)
         self._deaths = 0 if worker.started else self._deaths + 1
         if self._deaths > DEATHS_FORGIVEN:
-            self._failed(StateError("the process that composes messages ends as soon as it starts; is memory short?"))
+            self._failed(
+                ResourceError(
+                    f"the process that composes messages ends as soon as it starts: is memory short? {RELIEF}"
+                )
+            )
             return
         for place, batch in enumerate(reversed(worker.batches)):
             blamed = worker.started and place == len(worker.batches) - 1

@@ -15,7 +15,7 @@ from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.ledger.entries import Batch, batches
 from campaign_cli.ledger.ledger import Ledger
-from campaign_cli.model.errors import ListError, StateError
+from campaign_cli.model.errors import ListError, ResourceError
 from campaign_cli.model.frames import framed, next_frame
 from campaign_cli.policy.providers import Providers
 
@@ -26,7 +26,7 @@ READER = program("campaign_cli.engine.reader")
 
 
 def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
-    """Make the prepared list the campaign's: all of it, or nothing when it raises ListError or StateError."""
+    """Make the prepared list the campaign's: all of it, or nothing when it raises."""
     source, template = prepared.contacts.source, str(prepared.template.path)
     digest = prepared.contacts.digest()
     with closing(_batches(prepared.contacts, settings.providers)) as found:
@@ -64,4 +64,4 @@ def _batches(contacts: ContactList, providers: Providers) -> Generator[Batch]:
     finally:
         process.kill()
         process.wait()
-    raise StateError("the process that reads the list has died; nothing of it is enrolled: is memory short?")
+    raise ResourceError("the process that reads the list has died; nothing of it is enrolled: is memory short?")

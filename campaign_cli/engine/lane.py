@@ -38,6 +38,10 @@ KEPT_OPEN = 5.0
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds before a lane opens another session after one was lost; doubled with each in a row, up to the second."""
 
+LONGEST_REST = 30.0
+"""Seconds after which a lane that waits looks at the clocks again: the one that timers go by stands still while the
+machine is suspended, and those of budgets and of due times do not."""
+
 UNTIL_WOKEN = 3600.0
 """Seconds after which a lane looks around though nothing has happened to it."""
 
@@ -77,7 +81,7 @@ class Lane:
                 # A lane that has always something to see to must not keep the others from theirs.
                 await asyncio.sleep(0)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout(min(wait, LONGEST_REST)):
                         await self._wake.wait()
         except CampaignError as error:
             self._rooms.halt(error)

@@ -17,6 +17,7 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.lane import Lane
+from campaign_cli.engine.open_files import sessions_allowed
 from campaign_cli.engine.preparation import Prepared, relay_password
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
@@ -120,9 +121,12 @@ class Run:
         ledger = self._campaign.ledger
         try:
             ledger.recover()
-        except StateError as error:
+        except CampaignError as error:
             self._error = self._error or error
-        write_report(self._prepared.report, self._until_told_to_leave(ledger.results()))
+        try:
+            write_report(self._prepared.report, self._until_told_to_leave(ledger.results()))
+        except StateError as error:
+            raise StateError(f"{self._error}\n{error}" if self._error else str(error)) from error
         if self._error:
             raise self._error
         states = ledger.states()
@@ -177,7 +181,8 @@ class Run:
         self._loop = asyncio.get_running_loop()
         try:
             async with self._relays() as relays:
-                routes = Routes(relays, self._password, max_sessions=self._settings.max_connections)
+                most = sessions_allowed(self._settings.max_connections)
+                routes = Routes(relays, self._password, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())

@@ -13,7 +13,8 @@ from campaign_cli.model.errors import StateError
 from campaign_cli.policy.breaker import ILL_AMONG, ILL_OF, SuppressionBreaker
 
 WRITTEN_EVERY = 1.0
-"""Seconds for which suppressions gather before they are written: one that a crash loses is found again."""
+"""Seconds for which suppressions gather before they are written. One that a crash loses has bounced all the same: the
+ledger knows; another campaign that mails the address finds it again."""
 
 
 class _Found:

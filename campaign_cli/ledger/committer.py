@@ -9,7 +9,7 @@ from threading import Thread
 
 from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.ledger import Ledger
-from campaign_cli.model.errors import StateError
+from campaign_cli.model.errors import CampaignError, ResourceError, StateError
 
 GATHER = 0.0005
 """Seconds to gather changes before a commit, when the disk is free: at once would sync single changes."""
@@ -22,7 +22,7 @@ class Committer:
     once to `failed`, nothing waits for it, and none is tried again.
     """
 
-    def __init__(self, ledger: Ledger, failed: Callable[[StateError], None]) -> None:
+    def __init__(self, ledger: Ledger, failed: Callable[[CampaignError], None]) -> None:
         self._ledger = ledger
         self._failed = failed
         self._changes: list[Change] = []
@@ -51,7 +51,7 @@ class Committer:
         if changes and not self._broken:
             try:
                 self._ledger.commit(changes)
-            except StateError as error:
+            except CampaignError as error:
                 self._fail(error)
 
     def close(self) -> None:
@@ -76,8 +76,13 @@ class Committer:
         waiting, self._committed = self._committed, []
         if self._syncer is None:
             loop = asyncio.get_running_loop()
-            self._syncer = Thread(target=self._sync_as_asked, args=(loop,), name="sync", daemon=True)
-            self._syncer.start()
+            syncer = Thread(target=self._sync_as_asked, args=(loop,), name="sync", daemon=True)
+            try:
+                syncer.start()
+            except RuntimeError as error:
+                self._fail(ResourceError(f"no thread can be started to write to the disk: {error}"))
+                return
+            self._syncer = syncer
         self._syncing = True
         self._asked.put(waiting)
 
@@ -100,7 +105,7 @@ class Committer:
         if (self._changes or self._committed) and self._timer is None:
             self._turn()
 
-    def _fail(self, error: StateError) -> None:
+    def _fail(self, error: CampaignError) -> None:
         if not self._broken:
             self._broken = True
             self._failed(error)

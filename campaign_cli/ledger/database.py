@@ -17,7 +17,7 @@ from pathlib import Path
 
 import apsw
 
-from campaign_cli.model.errors import StateError
+from campaign_cli.model.errors import ResourceError, StateError
 
 FIXED_IN = "3.51.3"
 """The first SQLite release without the WAL-reset bug."""
@@ -168,8 +168,19 @@ def translated(path: Path) -> Iterator[None]:
         raise StateError(f"{path} is damaged ({error}): restore it from a backup; do not send without it") from error
     except apsw.BusyError as error:
         raise StateError(f"{path} is locked by another program: end it, or use another --state folder") from error
+    except apsw.IOError as error:
+        raise disk_failed(path, str(error)) from error
+    except apsw.NoMemError as error:
+        raise ResourceError(f"{path}: memory is short; make room and run again") from error
     except (apsw.Error, OSError) as error:
         raise StateError(f"{path} cannot be used: {error}") from error
+
+
+def disk_failed(path: Path, why: str | None) -> StateError:
+    """The disk below `path` does not do what it is asked for; it is not asked again."""
+    return StateError(
+        f"{path} cannot be read or written ({why}): look at what the system's log says of the disk, then run again"
+    )
 
 
 def _sql(name: str) -> str:

@@ -18,7 +18,15 @@ from typing import Any
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import open_database, open_for_reading, roomy, statements, transaction, translated
+from campaign_cli.ledger.database import (
+    disk_failed,
+    open_database,
+    open_for_reading,
+    roomy,
+    statements,
+    transaction,
+    translated,
+)
 from campaign_cli.ledger.entries import Batch, Entry
 from campaign_cli.ledger.owner import Owner, noticed, owner_here
 from campaign_cli.ledger.revisions import Revisions
@@ -91,6 +99,7 @@ class Ledger:
         self.name, self._secret, self.listing, self.list, self.template, self._epoch = row
         self.revisions = Revisions(path, connection)
         self._log = log
+        self._lost: StateError | None = None
 
     @classmethod
     def open(cls, path: Path, *, name: str, shared: SharedState, now: float) -> Ledger:
@@ -128,6 +137,9 @@ class Ledger:
         with translated(self.path):
             if self._log >= 0:
                 os.close(self._log)
+            if self._lost:
+                # To write the log into the database would take for written what may not be.
+                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             self._connection.close()
 
     @contextmanager
@@ -174,7 +186,9 @@ class Ledger:
         return strange
 
     def _check_owner(self) -> None:
-        """In a transaction: that nobody else has made the ledger theirs."""
+        """In a transaction: that nobody else has made the ledger theirs, and that the disk keeps what it is given."""
+        if self._lost:
+            raise self._lost
         if self._connection.execute(self._sql["epoch"]).get != self._epoch:
             raise StateError(f"{self.path}: another process has taken this campaign over; stopping")
 
@@ -294,11 +308,17 @@ class Ledger:
         In WAL mode a commit is durable when its frames in the log are (sqlite.org/wal.html). With synchronous=FULL
         SQLite would sync the log itself in every commit, and everything else would wait for it; with NORMAL it syncs
         only around a checkpoint.
+
+        One that fails is the last: nothing is written to the ledger after it, and it is never tried again, for the
+        kernel takes for clean what it could not write, and would call the next one a success (fsync(2)).
         """
+        if self._lost:
+            raise self._lost
         try:
             os.fdatasync(self._log)
         except OSError as error:
-            raise StateError(f"{self.path}: the disk does not take what is written: {error.strerror}") from error
+            self._lost = disk_failed(self.path, error.strerror)
+            raise self._lost from error
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""

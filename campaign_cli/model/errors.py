@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     USAGE = 64
     INPUT = 65
     NO_ROUTE = 69
+    SYSTEM = 71
     DISK = 74
     REMAINING = 75
     CONFIG = 78
@@ -29,6 +30,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.INPUT: "the list or the template is wrong, what is sent has changed in mid-campaign, or is refused",
     ExitCode.NO_ROUTE: "no relay works",
+    ExitCode.SYSTEM: "the system has no more memory, processes or open files for it",
     ExitCode.DISK: "the disk is full or cannot be written, or the state is not to be sent from",
     ExitCode.REMAINING: "some recipients remain, or another run holds the campaign: run it again later",
     ExitCode.CONFIG: "the configuration is wrong",
@@ -82,6 +84,12 @@ class NoRouteError(CampaignError):
 
 class RefusedError(CampaignError):
     """Servers refuse what is sent, whoever it is for."""
+
+
+class ResourceError(CampaignError):
+    """The system gives no more memory, processes, threads or open files."""
+
+    exit_code = ExitCode.SYSTEM
 
 
 class StateError(CampaignError):

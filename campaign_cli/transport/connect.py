@@ -63,7 +63,7 @@ LONGEST_SHOWN = 200
 
 
 async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
-    """A session with `relay`, logged in when it has a user. Never raises for what a server or network does."""
+    """A session with `relay`, logged in when it has a user. Never raises for what a server, network or system does."""
     client = aiosmtplib.SMTP(
         hostname=relay.host,
         port=relay.port,
@@ -89,7 +89,7 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
             phase = Phase.AUTH
             await client.login(relay.user, password)
         return _session(client, relay)
-    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+    except (aiosmtplib.SMTPException, OSError, ValueError, RuntimeError, MemoryError) as error:
         _abort(client)
         return _refusal(phase, error)
     except asyncio.CancelledError:

@@ -13,7 +13,9 @@ from zlib import crc32
 
 import pytest
 
+from tests.crash.breaking import DISK, LOG
 from tests.crash.failing import STEPS
+from tests.crash.migrating import statements_of_migrations
 from tests.crash.scene import SPEECHES, Oracle, Scene
 
 SPOKEN = ("pipelining", "chunking", "one-by-one")
@@ -54,6 +56,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if metafunc.config.getoption("long") or (place % every == first and place // every % 3 == turn)
         ]
         metafunc.parametrize(("speech", "step"), cases)
+    if "statement" in metafunc.fixturenames:
+        # Each statement of the migrations is one to be killed at; in the short form, a few of them.
+        last = statements_of_migrations()
+        test = metafunc.function.__name__
+        few = (1, last // 3, last // 2, last) if test.startswith("test_killed") else (last // 2,)
+        metafunc.parametrize("statement", range(1, last + 1) if metafunc.config.getoption("long") else few)
+    if "turn" in metafunc.fixturenames:
+        # What fails from its first call on; in the long form, also from one of its later ones on, again and again.
+        turns = range(10) if metafunc.config.getoption("long") else range(2)
+        cases = [
+            pytest.param(place, turn, id=f"{place.replace(' ', '-')}-{turn}")
+            for number, place in enumerate(DISK)
+            for turn in turns
+            if len(turns) > 2 or turn == number % 2 or place == LOG
+        ]
+        metafunc.parametrize(("place", "turn"), cases)
 
 
 def pytest_configure(config: pytest.Config) -> None:

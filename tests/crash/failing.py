@@ -3,13 +3,15 @@
     python failing.py STEP NTH WHAT send list.csv ...
 
 STEP is one of STEPS, NTH the time it comes there, WHAT what happens then: a signal's name, which it sends to itself;
-`fill FILE LEFT`, which fills the disk that FILE is on, but for LEFT bytes; or `jump SECONDS`, by which the wall clock
-goes on or back.
+`fill FILE LEFT`, which fills the disk that FILE is on, but for LEFT bytes; `jump SECONDS`, by which the wall clock
+goes on or back; or `suspend SECONDS AFTER MOMENT`: the machine was, AFTER seconds later, for so long, and the sessions
+that were open did not live through it unless they had nothing to do. MOMENT is the file that is told when (monotonic).
 Only the methods that the parts of the product have for each other are wrapped.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -20,9 +22,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from campaign_cli.cli.main import main
+from campaign_cli.engine import lane
 from campaign_cli.engine.composers import Composers
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Ledger
@@ -74,6 +78,10 @@ STEPS = {
 on five connections, under a limit."""
 
 
+opened: list[Session] = []
+"""All sessions there have been."""
+
+
 class Point:
     """Counts how often each step is come to, and does what was asked for."""
 
@@ -94,6 +102,9 @@ class Point:
                     fill(path, int(left))
                 case ["jump", seconds]:
                     jump(float(seconds))
+                case ["suspend", seconds, after, moment]:
+                    call_later = asyncio.get_running_loop().call_later
+                    call_later(float(after), suspend, float(seconds), Path(moment))
                 case [name]:
                     os.kill(os.getpid(), signal.Signals[name])
 
@@ -117,6 +128,18 @@ def jump(seconds: float) -> None:
     """Set the wall clock, as this process sees it."""
     clock = time.time
     time.time = lambda: clock() + seconds
+
+
+def suspend(seconds: float, moment: Path) -> None:
+    """Let the machine have been suspended: of all clocks, only the one that timers go by has stood still."""
+    clock_gettime = time.clock_gettime
+    passed = {time.CLOCK_BOOTTIME: seconds, time.CLOCK_REALTIME: seconds}
+    time.clock_gettime = lambda clock: clock_gettime(clock) + passed.get(clock, 0.0)
+    jump(seconds)
+    moment.write_text(str(time.monotonic()))
+    for session in opened:
+        if not session.unused:
+            session._transport.abort()
 
 
 def wrap(owner: Any, name: str, point: Point, before: str = "", after: str = "") -> None:
@@ -230,8 +253,6 @@ class Transport:
 
     def _loop_later(self) -> None:
         """The event loop writes at the end of its turn."""
-        import asyncio
-
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, self._point.reach, "content written")
 
@@ -242,6 +263,7 @@ def wrap_sessions(point: Point) -> None:
 
     def failing_init(self: Session, transport: Any, **more: Any) -> None:
         init(self, Transport(transport, point), **more)  # type: ignore[arg-type]
+        opened.append(self)
         point.reach("session opened")
 
     def failing_data_received(self: Session, data: bytes) -> None:
@@ -283,6 +305,7 @@ if __name__ == "__main__":
     assert step in STEPS, step
     del sys.argv[1:4]
     point = Point(step, int(nth), what)
+    lane.LONGEST_REST = 1.0
     wrap_ledger(point)
     wrap_run(point)
     wrap_sessions(point)

@@ -51,6 +51,11 @@ def test_the_lines_of_a_reply_are_read_together(capsys: pytest.CaptureFixture[st
     assert explained(capsys, "550-5.0.0 the mailbox\n550 5.0.0 does not exist")["class"] == "unknown-user"
 
 
+def test_a_single_line_of_a_longer_reply_is_read_as_a_reply(capsys: pytest.CaptureFixture[str]) -> None:
+    said = [explained(capsys, text, "--provider", "gmail") for text in ("421-4.7.28 slow down", "421 4.7.28 slow down")]
+    assert said[0] == said[1]
+
+
 def test_a_rule_of_the_users_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("campaign.yaml").write_text("replies:\n- {class: rate, words: zu viele}\n")
     assert explained(capsys, "550 Zu viele Mails")["rule"] == "campaign.yaml:2"

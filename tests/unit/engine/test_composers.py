@@ -18,7 +18,7 @@ from campaign_cli.model.recipient import Recipient
 
 TEMPLATE = "---\nsubject: Hi\n---\n{% if name == 'odd' %}{{ 1 // 0 }}{% endif %}Dear {{ name }}\n"
 LEDGER: Any = SimpleNamespace(message_id=lambda recipient, domain: f"<{recipient.id}@{domain}>")
-ENDS = "the process that composes messages ends as soon as it starts; is memory short?"
+ENDS = f"the process that composes messages ends as soon as it starts: is memory short? {module.RELIEF}"
 DIED = "the process that composed its message died of it"
 
 KILLED = (

@@ -18,7 +18,7 @@ from campaign_cli.engine import enrolment as module
 from campaign_cli.engine.enrolment import LONG, enrol, pays
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.model.errors import ListError, StateError
+from campaign_cli.model.errors import ListError, ResourceError
 from campaign_cli.policy.providers import Providers
 
 PROVIDERS = Providers.of(shipped_providers().values())
@@ -166,7 +166,7 @@ def test_a_reader_that_dies_is_told_and_nothing_is_enrolled(
     enrolled(ledger, written("email\nann@x.org\n"))
     before = everything(ledger)
     monkeypatch.setattr(module, "READER", reader)
-    with pytest.raises(StateError) as told:
+    with pytest.raises(ResourceError) as told:
         enrolled(ledger, written(MIXED))
     assert str(told.value) == DIED
     assert everything(ledger) == before
