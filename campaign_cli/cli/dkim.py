@@ -34,7 +34,8 @@ def new(domain: str, selector: str | None, ed25519: bool, bits: str, output: str
 
     The key is written to a new file that only you can read; nothing is ever written over.
     """
-    from campaign_cli.config.signing import parse_domain, parse_selector
+    from campaign_cli.config.signing import parse_selector
+    from campaign_cli.config.values import parse_domain
     from campaign_cli.content.keys import Algorithm, new_key, strings
 
     try:

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
+from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers
 from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
-from campaign_cli.config.values import EntriesError, each_of, file_path, one_line
+from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import ConfigError, UsageError
-from campaign_cli.model.relay import Relay, parse_relay
 from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
@@ -69,16 +69,20 @@ class _Loader:
         }
         if sender := take("from", _mailbox):
             fields["sender"] = sender
-        if relays := take("relay", _relays):
-            fields["relays"] = relays
+        entries = self._relays()
+        fields["relays"] = tuple(entry.relay for entry in entries)
+        fields["passwords"] = {entry.relay.name: entry.password for entry in entries if entry.password}
         password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password
         if schedule := take("retry", _retry):
             fields["retry"] = schedule
         fields["providers"] = merge_providers(
-            self._file.get("providers"), self._rates(), take("connections", _number_in(CONNECTIONS)), self._complain
+            self._file.get("providers"), self._rates(), take("connections", number_in(CONNECTIONS)), self._complain
         )
+        if relays := self._file.get("relays"):
+            for wrong in unknown_providers(fields["relays"], fields["providers"]):
+                self._complain(relays.place, wrong)
         if rules := self._file.get("replies"):
             fields["replies"] = user_rules(rules, fields["providers"], self._complain)
         if self._findings:
@@ -106,6 +110,15 @@ class _Loader:
             for place, what in below:
                 self._complain(place, what if place.startswith("--") else f"{key}: {what}")
             return None
+
+    def _relays(self) -> tuple[Entry, ...]:
+        """Those of the command line, else those of the file, which has them in one of two forms."""
+        long, short = (self._file.get(key, Given(None, "", Path())) for key in ("relays", "relay"))
+        if long.value is not None and short.value is not None:
+            self._complain(long.place, "relays: there is relay: as well; write all of them here")
+        if long.value is not None and "relay" not in self._options:
+            return self._take("relays", long_form) or ()
+        return self._take("relay", short_form) or ()
 
     def _rates(self) -> dict[str, Given]:
         rates: dict[str, Given] = {}
@@ -139,16 +152,6 @@ def _flag(given: Given) -> bool:
     return given.value
 
 
-def _number_in(allowed: range) -> Callable[[Given], int]:
-    def parse(given: Given) -> int:
-        value = given.value
-        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
-            raise ValueError(f"must be a number from {allowed[0]} to {allowed[-1]}, not {value!r}")
-        return value
-
-    return parse
-
-
 def _duration(given: Given) -> float:
     return parse_duration(one_line(given))
 
@@ -166,11 +169,6 @@ def _some_time(given: Given) -> float:
     if not seconds:
         raise ValueError("must be longer than nothing: write 55m or 2h, or leave it out")
     return seconds
-
-
-def _relays(given: Given) -> tuple[Relay, ...]:
-    entries = given.value if isinstance(given.value, list) else [given]
-    return tuple(each_of((entry, lambda one: parse_relay(one_line(one))) for entry in entries))
 
 
 def _retry(given: Given) -> RetrySchedule:
@@ -213,10 +211,10 @@ _FIELDS: dict[str, Parse] = {
     "headers": header_lines,
     "utm": utm_parameters,
     "dkim": dkim_files,
-    "max_connections": _number_in(CONNECTIONS),
+    "max_connections": number_in(CONNECTIONS),
     "patience": _duration,
     "workers": _workers,
-    "limit": _number_in(MILLIONS),
+    "limit": number_in(MILLIONS),
     "max_runtime": _some_time,
     "state": file_path,
     "report": file_path,
@@ -234,7 +232,18 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-_OTHERS = ("from", "relay", "rate", "connections", "providers", "replies", "password_file", "password_command", "retry")
+_OTHERS = (
+    "from",
+    "relay",
+    "relays",
+    "rate",
+    "connections",
+    "providers",
+    "replies",
+    "password_file",
+    "password_command",
+    "retry",
+)
 
-KEYS = (*_FIELDS, *_OTHERS)
+KEYS = (*_FIELDS, *_OTHERS, *_PASSWORDS)
 """Every key that `campaign.yaml` may have."""

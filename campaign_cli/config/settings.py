@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Settings:
     dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
     password: Password | None = None
+    passwords: Mapping[str, Password] = field(default_factory=dict)
+    """Where the passwords of single relays come from, by the relay's name; `password` is for all others."""
     max_connections: int = 100
     replies: tuple[Rule, ...] = ()
     """The user's own rules for reading replies, which go before the shipped ones."""

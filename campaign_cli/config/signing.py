@@ -9,7 +9,7 @@ from typing import Any
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
 from campaign_cli.config.settings import DkimFile, UnsubscribeLinks
-from campaign_cli.config.values import each_of, file_path, one_line
+from campaign_cli.config.values import each_of, file_path, one_line, parse_domain
 from campaign_cli.content.unsubscribe import TOKEN
 
 LONGEST_LINK = 300
@@ -66,14 +66,6 @@ def utm_parameters(given: Given) -> tuple[tuple[str, str], ...]:
     """What is added to links, without the `utm_` before each name. Raises ValueError."""
     parts: _Parts = dict.fromkeys(UTM, one_line)
     return tuple(_mapping(given, parts, example="such as {source: club, medium: email, campaign: spring}").items())
-
-
-def parse_domain(text: str) -> str:
-    """A domain, in lower case and as A-labels. Raises ValueError."""
-    try:
-        return parse_address(f"a@{text.strip()}").domain
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a domain: {error}") from None
 
 
 def parse_selector(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What single values become: a line of text, a path, and the entries of a list with all that is wrong in them."""
+"""What single values become: a line of text, a number, a path; and a list's entries, with all that is wrong in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
 
 T = TypeVar("T")
@@ -48,3 +49,23 @@ def each_of(entries: Iterable[tuple[Given, Callable[[Given], T]]]) -> list[T]:
     if findings:
         raise EntriesError(findings)
     return found
+
+
+def number_in(allowed: range) -> Callable[[Given], int]:
+    """Reads a whole number in `allowed`. Raises ValueError."""
+
+    def parse(given: Given) -> int:
+        value = given.value
+        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+            raise ValueError(f"must be a number from {allowed[0]} to {allowed[-1]}, not {value!r}")
+        return value
+
+    return parse
+
+
+def parse_domain(text: str) -> str:
+    """A domain, in lower case and as A-labels. Raises ValueError."""
+    try:
+        return parse_address(f"a@{text.strip()}").domain
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a domain: {error}") from None

@@ -20,6 +20,7 @@ from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
+from campaign_cli.model.reply import Phase
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
@@ -204,11 +205,11 @@ class Lane:
 
     async def _open_one(self) -> None:
         try:
-            session = await self._rooms.routes.open()
+            session = await self._rooms.routes.open(self._provider.name)
             while not self._fit(session):
                 # Another lane's, which may use a session for longer.
                 await self._rooms.routes.close(session)
-                session = await self._rooms.routes.open()
+                session = await self._rooms.routes.open(self._provider.name)
         except CampaignError as error:
             self._rooms.halt(error)
             return
@@ -304,10 +305,11 @@ class Lane:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
         verdict = self._rooms.replies.classify(ending.answer, ending.phase, self._provider.name)
+        # A server that has taken mail and ends the session at MAIL, which names nobody, has had enough of the session.
+        enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
+        excused = self._stopping or transaction.behind or enough
         self._adapt(verdict, session)
-        settled = self._settlement.settle(
-            ready, ending, verdict, session.route, excused=self._stopping or transaction.behind
-        )
+        settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
         if settled.due_at is not None:
             self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
         if settled.given_back and not self._stopping:

@@ -16,6 +16,7 @@ from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.enrolment import enrol
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import Change, find_change
+from campaign_cli.engine.routes import check_served
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.envelope import Message
@@ -84,6 +85,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                 change = find_change(ledger, settings, prepared)
                 if settings.resend_uncertain:
                     ledger.resend_uncertain()
+                if prepared.relays and prepared.sandbox is None:
+                    check_served(prepared.relays, [work.provider for work in ledger.work()])
                 return Plan(
                     name=prepared.name,
                     source=prepared.contacts.source,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import subprocess
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +15,12 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine.passwords import unusable
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import CampaignError, ConfigError, StateError, TemplateError, UsageError
-
-PASSWORD_VARIABLE = "CAMPAIGN_SMTP_PASSWORD"  # noqa: S105
-
-PASSWORD_TIMEOUT = 60.0
-"""Seconds a password command may take: long enough to unlock a store, short enough for cron to notice."""
+from campaign_cli.model.relay import Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +33,7 @@ class Prepared:
     template: Template
     composer: Composer
     envelope_sender: Address
+    relays: tuple[Relay, ...]
     report: Path
     sandbox: Path | None
     warnings: tuple[str, ...] = ()
@@ -92,10 +87,10 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
                 ]
             )
         )
-    try:
-        relay_password(settings, run=False)
-    except ConfigError as error:
-        problems.append(error)
+    problems += unusable(settings)
+    relays = tuple(relay for relay in settings.relays if sender is None or relay.sends_for(sender.address.domain))
+    if sender and settings.relays and not relays:
+        problems.append(ConfigError([f"no relay sends for {sender.address.domain}: none has it in its from_domains"]))
     name = "campaign"
     try:
         name = _name(settings, source, now)
@@ -132,6 +127,7 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         template=template,
         composer=composer,
         envelope_sender=settings.return_path or sender.address,
+        relays=relays,
         report=report,
         sandbox=sandbox,
         warnings=tuple(warnings),
@@ -188,72 +184,3 @@ def _joined(problems: list[CampaignError]) -> CampaignError:
     joined = CampaignError("\n".join(str(problem) for problem in problems))
     joined.exit_code = problems[0].exit_code
     return joined
-
-
-def relay_password(settings: Settings, *, run: bool = True) -> str | None:
-    """The relays' password: from the environment, a file or a command; None when no relay asks for one.
-
-    Without `run`, a command is only looked for, and the answer is None as well. Raises ConfigError; what the password
-    is never stands in the error.
-    """
-    users = [] if settings.sandbox else [relay for relay in settings.relays if relay.user]
-    if not users:
-        return None
-    if found := os.environ.get(PASSWORD_VARIABLE):
-        return found
-    source = settings.password
-    if source is None:
-        raise ConfigError(
-            [
-                f"relay {users[0].name} has a user but no password: set {PASSWORD_VARIABLE}, password_file or "
-                "password_command"
-            ]
-        )
-    if source.file:
-        return _password_in(source.file)
-    return _password_from(source.command or "", run=run)
-
-
-def _password_in(file: Path) -> str:
-    try:
-        password = file.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise ConfigError([f"password_file {file}: {reason}"]) from None
-    if not password:
-        raise ConfigError([f"password_file {file}: is empty: write the password into it"])
-    return password
-
-
-def _password_from(command: str, *, run: bool) -> str | None:
-    try:
-        words = shlex.split(command)
-        if not words or shutil.which(words[0]) is None:
-            raise FileNotFoundError
-        if not run:
-            return None
-        ran = subprocess.run(  # noqa: S603
-            words, stdout=subprocess.PIPE, encoding="utf-8", timeout=PASSWORD_TIMEOUT, check=True
-        )
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise ConfigError([f"password_command {command!r} gave no password: {_why(error)}"]) from None
-    if not (password := ran.stdout.rstrip("\r\n")):
-        raise ConfigError([f"password_command {command!r} gave no password: it printed nothing"])
-    return password
-
-
-def _why(error: Exception) -> str:
-    """What went wrong with a command; never what it printed."""
-    match error:
-        case subprocess.CalledProcessError(returncode=status):
-            return f"it ended with status {status}" if status > 0 else f"signal {-status} ended it"
-        case subprocess.TimeoutExpired():
-            return f"it did not end within {PASSWORD_TIMEOUT:.0f} s"
-        case FileNotFoundError():
-            return "there is no such command"
-        case OSError():
-            return f"it cannot be started: {error.strerror}"
-        case UnicodeDecodeError():
-            return "it printed what is not UTF-8 text"
-        case _:
-            return f"it is not a command line: {str(error).lower()}"

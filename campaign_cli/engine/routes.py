@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from campaign_cli.model.errors import NoRouteError
+from campaign_cli.engine.passwords import Passwords
+from campaign_cli.model.errors import ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Answer, Phase, Reply
 from campaign_cli.transport.connect import Refusal, open_session
@@ -28,6 +29,18 @@ CROWDED_WAIT = 5.0
 """Seconds before asking again for one more session of a relay that works but takes no more at the moment."""
 
 
+def check_served(relays: Sequence[Relay], providers: Iterable[str]) -> None:
+    """That some relay serves each of `providers`. Raises ConfigError."""
+    if unserved := [name for name in providers if not any(relay.serves(name) for relay in relays)]:
+        more = f" and {len(unserved) - 5} more" if len(unserved) > 5 else ""
+        raise ConfigError(
+            [
+                f"no relay serves {', '.join(unserved[:5])}{more}: add them to a relay's providers, "
+                "or a relay without providers, which serves all"
+            ]
+        )
+
+
 @dataclass(slots=True)
 class _Way:
     """A relay and how it has been lately. Times are monotonic seconds."""
@@ -39,6 +52,7 @@ class _Way:
     trouble: str = ""
     delivered: bool = False
     sessions: int = 0
+    opening: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -46,13 +60,27 @@ class _Way:
         """Whether it works, as far as is known."""
         return self.sessions > 0 and not self.failures
 
+    @property
+    def open(self) -> int:
+        """Sessions that are open or soon will be."""
+        return self.sessions + self.opening
+
+    @property
+    def full(self) -> bool:
+        """Whether it may have no more sessions."""
+        return self.relay.connections is not None and self.open >= self.relay.connections
+
 
 class Routes:
-    """Opens sessions for lanes, at most `max_sessions` at once, and keeps those that a finished lane gives back."""
+    """Opens sessions for lanes, at most `max_sessions` at once, and keeps those that a finished lane gives back.
 
-    def __init__(self, relays: Sequence[Relay], password: str | None, *, max_sessions: int) -> None:
+    Of the relays that serve a lane's provider and can be had, those of the lowest priority are used, each by its
+    weight; others when all of these are left alone.
+    """
+
+    def __init__(self, relays: Sequence[Relay], passwords: Passwords, *, max_sessions: int) -> None:
         self._ways = {relay.name: _Way(relay) for relay in relays}
-        self._password = password
+        self._passwords = passwords
         self._max_sessions = max_sessions
         self._open = 0
         self._idle: deque[Session] = deque()
@@ -60,27 +88,39 @@ class Routes:
         self._worked = False
         self._down_since: float | None = None
 
-    async def open(self) -> Session:
-        """A session that can carry a transaction. Waits while none may be had; raises NoRouteError when none will."""
+    async def open(self, provider: str) -> Session:
+        """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
+        none will."""
         async with self._changed:
             while True:
-                while self._idle:
-                    session = self._idle.popleft()
-                    if session.usable and self.works(session.route):
-                        return session
-                    self._ended(session)
-                if self._open < self._max_sessions:
+                if session := self._given_back(provider):
+                    return session
+                if self._open < self._max_sessions and not self._all_full(provider):
                     self._open += 1
                     break
                 await self._changed.wait()
         try:
-            session = await self._connect()
+            session = await self._connect(provider)
         except BaseException:
             self._open -= 1
             async with self._changed:
-                self._changed.notify()
+                self._changed.notify_all()
             raise
         return session
+
+    def _given_back(self, provider: str) -> Session | None:
+        """One of the idle sessions that can carry a transaction to `provider`; those that can carry none are ended."""
+        for session in tuple(self._idle):
+            if not (session.usable and self.works(session.route)):
+                self._idle.remove(session)
+                self._ended(session)
+            elif self._ways[session.route].relay.serves(provider):
+                self._idle.remove(session)
+                return session
+        if self._idle and self._open >= self._max_sessions:
+            # What serves others keeps none from its place.
+            self._ended(self._idle.popleft())
+        return None
 
     async def give_back(self, session: Session) -> None:
         """A lane has no more use for `session`; another may have."""
@@ -89,7 +129,7 @@ class Routes:
                 self._idle.append(session)
             else:
                 self._ended(session)
-            self._changed.notify()
+            self._changed.notify_all()
 
     async def close(self, session: Session) -> None:
         """End `session`."""
@@ -98,7 +138,7 @@ class Routes:
         finally:
             async with self._changed:
                 self._ended(session)
-                self._changed.notify()
+                self._changed.notify_all()
 
     async def close_idle(self) -> None:
         """End the sessions that were given back."""
@@ -139,22 +179,45 @@ class Routes:
             way.given_up = f"is over its quota: {answer}"
             log.warning("relay %s %s", route, way.given_up)
 
-    async def _connect(self) -> Session:
+    def _candidates(self, provider: str) -> list[_Way]:
+        """The relays that may be tried for `provider` now, of the lowest priority there is, the least used first."""
+        now = time.monotonic()
+        there = [
+            way
+            for way in self._ways.values()
+            if way.relay.serves(provider) and not way.given_up and way.cooling_until <= now
+        ]
+        first = min((way.relay.priority for way in there), default=0)
+        return sorted(
+            (way for way in there if way.relay.priority == first), key=lambda way: way.open / way.relay.weight
+        )
+
+    def _all_full(self, provider: str) -> bool:
+        candidates = self._candidates(provider)
+        return bool(candidates) and all(way.full for way in candidates)
+
+    async def _connect(self, provider: str) -> Session:
         while True:
-            for way in self._ways.values():
-                if not way.proven:
-                    # A relay that has not shown that it works is tried by one lane at a time; then by all at once.
-                    async with way.lock:
-                        if not way.proven and (session := await self._try(way)):
-                            return session
-                if way.proven and (session := await self._try(way)):
+            way = next((way for way in self._candidates(provider) if not way.full), None)
+            if way is None:
+                await asyncio.sleep(self._until_next_try(provider))
+            elif way.proven:
+                if session := await self._try(way):
                     return session
-            await asyncio.sleep(self._until_next_try())
+            else:
+                # A relay that has not shown that it works is tried by one lane at a time; then by all at once.
+                async with way.lock:
+                    if not way.proven and (session := await self._try(way)):
+                        return session
 
     async def _try(self, way: _Way) -> Session | None:
-        if way.given_up or way.cooling_until > time.monotonic():
+        if way.given_up or way.cooling_until > time.monotonic() or way.full:
             return None
-        opened = await open_session(way.relay, self._password)
+        way.opening += 1
+        try:
+            opened = await self._opened(way.relay)
+        finally:
+            way.opening -= 1
         if not isinstance(opened, Session):
             self._failed(way, opened)
             return None
@@ -162,6 +225,13 @@ class Routes:
             log.warning("relay %s works again", way.relay.name)
         way.sessions += 1
         way.failures, self._worked, self._down_since = 0, True, None
+        return opened
+
+    async def _opened(self, relay: Relay) -> Session | Refusal:
+        """A session with `relay`; where a token is refused, with a new one: it may have expired."""
+        opened = await open_session(relay, await self._passwords.of(relay))
+        if isinstance(opened, Refusal) and opened.phase is Phase.AUTH and self._passwords.expired(relay):
+            opened = await open_session(relay, await self._passwords.of(relay))
         return opened
 
     def _failed(self, way: _Way, refusal: Refusal) -> None:
@@ -173,21 +243,25 @@ class Routes:
         if refusal.lasting and not (way.sessions or way.delivered):
             # One that has let us in before is having a bad moment, whatever it says.
             way.given_up = way.trouble
+        if way.cooling_until > time.monotonic():
+            # Of several that were tried at once the first has said it.
+            return
         cooling = min(FIRST_COOLING * 2**way.failures, LONGEST_COOLING)
         way.failures += 1
         way.cooling_until = time.monotonic() + cooling
         log.warning("relay %s: %s", way.relay.name, way.trouble)
 
-    def _until_next_try(self) -> float:
+    def _until_next_try(self, provider: str) -> float:
         """Seconds until a relay may be tried again; raises NoRouteError when it is time to give up."""
         now = time.monotonic()
-        hopeful = [way for way in self._ways.values() if not way.given_up]
-        if not any(way.sessions for way in hopeful):
+        serving = [way for way in self._ways.values() if way.relay.serves(provider)]
+        hopeful = [way for way in serving if not way.given_up]
+        if not any(way.open for way in hopeful):
             self._down_since = self._down_since or now
             patience = HAD_WORKED if self._worked else NEVER_WORKED
             if not hopeful or now - self._down_since > patience:
-                troubles = [f"relay {way.relay.name}: {way.given_up or way.trouble}" for way in self._ways.values()]
+                troubles = [f"relay {way.relay.name}: {way.given_up or way.trouble}" for way in serving]
                 raise NoRouteError("\n".join([*troubles, "no relay works: mend that and run the same command again"]))
         if not hopeful:
             return CROWDED_WAIT
-        return max(min(way.cooling_until for way in hopeful) - now, 0.01)
+        return max(min(way.cooling_until for way in hopeful) - now, CROWDED_WAIT if self._all_full(provider) else 0.01)

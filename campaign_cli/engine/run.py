@@ -18,10 +18,11 @@ from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.open_files import sessions_allowed
-from campaign_cli.engine.preparation import Prepared, relay_password
+from campaign_cli.engine.passwords import Passwords
+from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
-from campaign_cli.engine.routes import Routes
+from campaign_cli.engine.routes import Routes, check_served
 from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
@@ -90,8 +91,10 @@ class Run:
         self._campaign = campaign
         self._tell = tell
         self._answer = answer
-        self._password = relay_password(settings)
+        self._passwords = Passwords(settings)
         self._work = campaign.ledger.work()
+        if prepared.sandbox is None:
+            check_served(prepared.relays, [work.provider for work in self._work])
         self._lanes: list[Lane] = []
         self._error: CampaignError | None = None
         self._stopped = ""
@@ -182,7 +185,7 @@ class Run:
         try:
             async with self._relays() as relays:
                 most = sessions_allowed(self._settings.max_connections)
-                routes = Routes(relays, self._password, max_sessions=most)
+                routes = Routes(relays, self._passwords, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 lanes = {work.provider: self._lane(work, rooms) for work in self._work}
                 self._lanes = list(lanes.values())
@@ -234,7 +237,7 @@ class Run:
     @asynccontextmanager
     async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
         if self._prepared.sandbox is None:
-            yield self._settings.relays
+            yield self._prepared.relays
             return
         from campaign_cli.transport.sandbox import Sandbox
 

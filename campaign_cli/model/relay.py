@@ -23,9 +23,13 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Where to connect and as whom. The password is never part of it.
+    """Where to connect and as whom, and what for. The password is never part of it.
 
-    `chunking` is whether CHUNKING (RFC 3030) is used where it is offered.
+    `chunking` is whether CHUNKING (RFC 3030) is used where it is offered. `title` is the name it was given; "": none.
+    Of the relays that can be had those with the lowest `priority` are used, each as much as its `weight` says; with at
+    most `connections` sessions. `providers` are those it serves, `from_domains` whose mail it takes; empty: all.
+    `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
+    With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
 
     host: str
@@ -33,11 +37,30 @@ class Relay:
     tls: Tls
     user: str | None = None
     chunking: bool = True
+    title: str = ""
+    priority: int = 1
+    weight: int = 1
+    connections: int | None = None
+    providers: frozenset[str] = frozenset()
+    from_domains: frozenset[str] = frozenset()
+    source_address: str | None = None
+    ehlo_name: str | None = None
+    xoauth2: bool = False
 
     @property
     def name(self) -> str:
         """What reports and messages call it."""
+        if self.title:
+            return self.title
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def serves(self, provider: str) -> bool:
+        """Whether it takes mail to this provider."""
+        return not self.providers or provider in self.providers
+
+    def sends_for(self, domain: str) -> bool:
+        """Whether it takes mail whose From has this domain."""
+        return not self.from_domains or domain in self.from_domains
 
 
 DEFAULT_PORTS = {"smtps": 465, "smtp": 587}

@@ -69,6 +69,8 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
         port=relay.port,
         use_tls=relay.tls is Tls.IMPLICIT,
         start_tls=False,
+        local_hostname=relay.ehlo_name,
+        source_address=(relay.source_address, 0) if relay.source_address else None,
         tls_context=None if relay.tls is Tls.OFF else _context(relay.tls, os.environ.get("SSL_CERT_FILE")),
         timeout=CONNECT_TIMEOUT,
     )
@@ -87,7 +89,7 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
                 return Refusal(phase, Silence("the server does not offer STARTTLS (see ?tls= in the docs)"), True)
         if relay.user is not None and password is not None:
             phase = Phase.AUTH
-            await client.login(relay.user, password)
+            await (client.auth_xoauth2 if relay.xoauth2 else client.login)(relay.user, password)
         return _session(client, relay)
     except (aiosmtplib.SMTPException, OSError, ValueError, RuntimeError, MemoryError) as error:
         _abort(client)

@@ -46,8 +46,9 @@ class SmtpServer:
         return Counter(entry["recipient"] for entry in self.log if entry["what"] == "taken")
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.communicate()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.communicate()
 
 
 @pytest.fixture

@@ -90,6 +90,7 @@ class Server:
         self.log = open(options.log, "a", buffering=1)  # noqa: SIM115
         self.seen = Counter()
         self.tasks = set()
+        self.stopping = False
 
     def note(self, what, recipient="", **more):
         entry = {"at": time.monotonic(), "what": what, "recipient": recipient, **more}
@@ -103,6 +104,7 @@ class Server:
             pass
         finally:
             writer.close()
+            self.tasks.discard(asyncio.current_task())
 
     async def dialogue(self, reader, writer):
         transaction = Transaction(self.options.after_refusal)
@@ -125,6 +127,9 @@ class Server:
                     offers.append("CHUNKING")
                 last = len(offers) - 1
                 await say("".join(f"250{' ' if n == last else '-'}{o}\r\n" for n, o in enumerate(offers)).encode())
+            elif verb == b"MAIL" and self.stopping:
+                await say(b"421 4.3.2 shutting down\r\n")
+                return
             elif verb == b"MAIL":
                 self.note("mail")
                 await say(transaction.begin())
@@ -225,11 +230,17 @@ async def main():
     meanings = "; ".join(f"{name}: {what}" for name, what in AFTER_REFUSAL.items())
     parser.add_argument("--after-refusal", choices=AFTER_REFUSAL, default="over", help=meanings)
     options = parser.parse_args()
-    server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port, backlog=1000)
+    scripted = Server(options)
+    server = await asyncio.start_server(scripted.serve, "127.0.0.1", options.port, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
+    # As a server does that is restarted: what is in work ends, and nothing new begins.
+    server.close()
+    scripted.stopping = True
+    if scripted.tasks:
+        await asyncio.wait(scripted.tasks, timeout=2.0)
 
 
 if __name__ == "__main__":

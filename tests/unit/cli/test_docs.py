@@ -130,17 +130,17 @@ def test_what_a_missing_key_means_is_what_the_docs_say(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
-    written = ("configuration.md", "providers.md", "replies.md", "dkim.md")
-    pages = [ROOT / "README.md", *[DOCS / name for name in written]]
+    named = ("configuration", "providers", "replies", "dkim")
+    pages = [ROOT / "README.md", *[DOCS / f"{name}.md" for name in named]]
     examples = [
         text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     ]
-    relays = re.findall(r"^relay: .*$", (DOCS / "sending.md").read_text("utf-8"), re.MULTILINE)
+    relays = re.findall(r"^relay: .*$|^relays:\n(?: .*\n)+", (DOCS / "sending.md").read_text("utf-8"), re.MULTILINE)
     file = tmp_path / "campaign.yaml"
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (8, 5)
+    assert (len(examples), len(relays)) == (8, 6)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:

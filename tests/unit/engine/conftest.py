@@ -132,7 +132,7 @@ class World:
 
     # ---- routes ----
 
-    async def open(self) -> FakeSession:
+    async def open(self, provider: str) -> FakeSession:
         await asyncio.sleep(0)
         if not self.relays:
             raise NoRouteError("no relay works")

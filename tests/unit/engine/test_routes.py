@@ -1,21 +1,22 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from campaign_cli.engine import routes as module
-from campaign_cli.engine.routes import CROWDED_WAIT, HAD_WORKED, LONGEST_COOLING, NEVER_WORKED, Routes
-from campaign_cli.model.errors import NoRouteError
+from campaign_cli.engine.routes import CROWDED_WAIT, HAD_WORKED, LONGEST_COOLING, NEVER_WORKED, Routes, check_served
+from campaign_cli.model.errors import ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
 
-MAIN, BACKUP = Relay("main", 25, Tls.OFF), Relay("backup", 25, Tls.OFF)
+MAIN, BACKUP = Relay("main", 25, Tls.OFF), Relay("backup", 25, Tls.OFF, priority=2)
 DOWN = Refusal(Phase.CONNECT, Silence("Connection refused"), lasting=False)
 CROWDED = Refusal(Phase.GREETING, Reply(421, "4.3.2", "too many connections"), lasting=False)
 NO_LOGIN = Refusal(Phase.AUTH, Reply(535, "5.7.8", "no"), lasting=True)
@@ -48,6 +49,16 @@ class World:
         self.open: Counter[str] = Counter()
         self.relays: list[Relay] = []
         self.at: dict[float, Callable[[], object]] = {}
+        self.renewed: Callable[[], object] = lambda: None
+
+    async def of(self, relay: Relay) -> str | None:
+        """As Passwords has it."""
+        return f"for {relay.host}"
+
+    def expired(self, relay: Relay) -> bool:
+        """As Passwords has it."""
+        self.renewed()
+        return relay.xoauth2
 
     async def open_session(self, relay: Relay, password: str | None) -> Session | Refusal:
         self.tried.append((self.now - 1000.0, relay.host))
@@ -88,32 +99,32 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(main, 10))
 
 
-def opened(*relays: Relay) -> str:
+def opened(world: Any, *relays: Relay) -> str:
     """The route of one session, or why there is none."""
     try:
-        return str(run(Routes(relays, "secret", max_sessions=9).open()).route)
+        return str(run(Routes(relays, world, max_sessions=9).open("gmail")).route)
     except NoRouteError as error:
         return str(error)
 
 
 def test_the_first_relay_that_works_is_used(world: World) -> None:
-    assert opened(MAIN, BACKUP) == "main:25"
+    assert opened(world, MAIN, BACKUP) == "main:25"
     world.state = {"main": DOWN}
-    assert opened(MAIN, BACKUP) == "backup:25"
-    assert (world.tried, world.passwords) == ([(0, "main"), (0, "main"), (0, "backup")], {"secret"})
+    assert opened(world, MAIN, BACKUP) == "backup:25"
+    assert (world.tried, world.passwords) == ([(0, "main"), (0, "main"), (0, "backup")], {"for main", "for backup"})
 
 
 def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_again(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], None, max_sessions=999)
-        await routes.open()
+        routes = Routes([MAIN, BACKUP], world, max_sessions=999)
+        await routes.open("gmail")
         world.state = {"main": DOWN}
         for _ in range(200):
-            await routes.open()
+            await routes.open("gmail")
             world.now += 1.0
         world.state = {}
         world.now += LONGEST_COOLING
-        return (await routes.open()).route
+        return (await routes.open("gmail")).route
 
     assert run(main()) == "main:25"
     asked = [moment for moment, host in world.tried[1:-1] if host == "main"]
@@ -122,14 +133,14 @@ def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_
 
 def test_a_relay_that_comes_back_is_as_good_as_new(world: World) -> None:
     async def main() -> list[float]:
-        routes = Routes([MAIN], None, max_sessions=9)
+        routes = Routes([MAIN], world, max_sessions=9)
         world.state = {"main": DOWN}
         world.at = {3.0: lambda: world.turn("main", None)}
-        first = await routes.open()
+        first = await routes.open("gmail")
         await routes.close(first)
         world.turn("main", DOWN)
         world.at = {4.0: lambda: world.turn("main", None)}
-        await routes.open()
+        await routes.open("gmail")
         return [moment for moment, _ in world.tried]
 
     assert run(main()) == [0, 1, 3, 3, 4]
@@ -147,7 +158,7 @@ def test_when_no_relay_works_each_is_told_with_its_trouble(
     world: World, state: dict[str, Refusal | None], said: list[str], until: float
 ) -> None:
     world.state = state
-    assert opened(MAIN, BACKUP).splitlines() == [f"relay main:25: {said[0]}", f"relay backup:25: {said[1]}", END]
+    assert opened(world, MAIN, BACKUP).splitlines() == [f"relay main:25: {said[0]}", f"relay backup:25: {said[1]}", END]
     assert until <= world.now - 1000.0 <= until * 2
     assert world.tried.count((0, "main")) == 1
     lasting = [host for host, refusal in state.items() if refusal is NO_LOGIN]
@@ -156,10 +167,10 @@ def test_when_no_relay_works_each_is_told_with_its_trouble(
 
 def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN], None, max_sessions=9)
-        await routes.close(await routes.open())
+        routes = Routes([MAIN], world, max_sessions=9)
+        await routes.close(await routes.open("gmail"))
         world.state = {"main": DOWN}
-        await routes.open()
+        await routes.open("gmail")
 
     with pytest.raises(NoRouteError):
         run(main())
@@ -168,11 +179,11 @@ def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> Non
 
 def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_seconds(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN], None, max_sessions=9)
-        await routes.open()
+        routes = Routes([MAIN], world, max_sessions=9)
+        await routes.open("gmail")
         world.state = {"main": CROWDED}
         world.at = {3 * CROWDED_WAIT: lambda: world.turn("main", None)}
-        return (await routes.open()).route
+        return (await routes.open("gmail")).route
 
     assert run(main()) == "main:25"
     assert [moment for moment, _ in world.tried] == [0, 0, CROWDED_WAIT, 2 * CROWDED_WAIT, 3 * CROWDED_WAIT]
@@ -180,11 +191,11 @@ def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_sec
 
 def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
         world.state = {"main": DOWN}
-        await routes.open()
+        await routes.open("gmail")
         world.now += 1.0
-        await asyncio.gather(*(routes.open() for _ in range(5)))
+        await asyncio.gather(*(routes.open("gmail") for _ in range(5)))
 
     run(main())
     assert Counter(world.tried) == {(0, "main"): 1, (0, "backup"): 1, (1, "main"): 1, (1, "backup"): 5}
@@ -192,11 +203,11 @@ def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time
 
 def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
         refusal = Reply(550, "5.7.1", "not you")
         routes.delivered("backup:25")
         believed: list[object] = [routes.refused(name, Phase.MAIL, refusal) for name in ("main:25", "backup:25")]
-        return [*believed, (await routes.open()).route]
+        return [*believed, (await routes.open("gmail")).route]
 
     assert run(main()) == [True, False, "backup:25"]
     assert world.tried == [(0, "backup")]
@@ -204,30 +215,30 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
 
 def test_a_relay_over_its_quota_is_given_up_whatever_it_has_taken(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], None, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
         routes.delivered("main:25")
         routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
-        return (await routes.open()).route
+        return (await routes.open("gmail")).route
 
     assert run(main()) == "backup:25"
 
 
 def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN], None, max_sessions=9)
-        first = await routes.open()
+        routes = Routes([MAIN], world, max_sessions=9)
+        first = await routes.open("gmail")
         world.turn("main", NO_LOGIN)
         world.at[1.0] = lambda: world.turn("main", None)
-        return [routes.works(first.route), (await routes.open()).route, routes.works(first.route)]
+        return [routes.works(first.route), (await routes.open("gmail")).route, routes.works(first.route)]
 
     assert run(main()) == [True, "main:25", True]
 
 
 def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
     async def main() -> list[int]:
-        routes = Routes([MAIN], None, max_sessions=2)
-        first, second = await routes.open(), await routes.open()
-        waiting = [asyncio.create_task(routes.open()) for _ in range(3)]
+        routes = Routes([MAIN], world, max_sessions=2)
+        first, second = await routes.open("gmail"), await routes.open("gmail")
+        waiting = [asyncio.create_task(routes.open("gmail")) for _ in range(3)]
 
         async def served() -> int:
             for _ in range(20):
@@ -251,13 +262,13 @@ def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(wo
 
 def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(world: World) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], None, max_sessions=2)
-        good, bad = await routes.open(), await routes.open()
+        routes = Routes([MAIN], world, max_sessions=2)
+        good, bad = await routes.open("gmail"), await routes.open("gmail")
         await routes.give_back(bad)
         bad.abort()
         await asyncio.sleep(0)
         await routes.give_back(good)
-        again, fresh = await routes.open(), await routes.open()
+        again, fresh = await routes.open("gmail"), await routes.open("gmail")
         await routes.give_back(again)
         await routes.close_idle()
         return [again is good, fresh not in (good, bad), good.usable, fresh.usable]
@@ -271,13 +282,82 @@ def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
     world: World, caplog: pytest.LogCaptureFixture, said: bytes
 ) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], None, max_sessions=1)
-        first = await routes.open()
+        routes = Routes([MAIN], world, max_sessions=1)
+        first = await routes.open("gmail")
         first.data_received(said)
         await routes.close(first)
-        await routes.open()
+        await routes.open("gmail")
         return [each.chunking for each in world.relays]
 
     muddled = said == b"what?\r\n"
     assert run(main()) == [True, not muddled]
     assert ["got out of step" in record.message for record in caplog.records] == [True] * muddled
+
+
+def sessions(world: World, count: int, *relays: Relay, provider: str = "gmail") -> Counter[str]:
+    """How many of so many sessions each relay has."""
+
+    async def main() -> Counter[str]:
+        routes = Routes(relays, world, max_sessions=99)
+        return Counter([(await routes.open(provider)).route for _ in range(count)])
+
+    found: Counter[str] = run(main())
+    return found
+
+
+def test_relays_of_one_priority_are_used_by_their_weight_and_those_of_the_next_when_all_of_them_fail(
+    world: World,
+) -> None:
+    other = Relay("other", 25, Tls.OFF, weight=3)
+    assert sessions(world, 8, BACKUP, MAIN, other) == {"main:25": 2, "other:25": 6}
+    world.state = {"other": DOWN}
+    assert sessions(world, 8, BACKUP, MAIN, other) == {"main:25": 8}
+    world.state = {"other": DOWN, "main": DOWN}
+    assert sessions(world, 8, BACKUP, MAIN, other) == {"backup:25": 8}
+
+
+def test_a_relay_serves_its_providers_only(world: World) -> None:
+    relays = replace(MAIN, providers=frozenset(["gmail"])), BACKUP
+    assert sessions(world, 2, *relays) == {"main:25": 2}
+    assert sessions(world, 2, *relays, provider="yahoo") == {"backup:25": 2}
+    check_served(relays, ["gmail", "yahoo"])
+    with pytest.raises(ConfigError, match=r"^no relay serves yahoo, a\.example: add them to a relay"):
+        check_served(relays[:1], ["gmail", "yahoo", "a.example"])
+
+
+def test_a_session_given_back_goes_to_a_lane_that_its_relay_serves_and_keeps_none_from_its_place(world: World) -> None:
+    async def main() -> list[str]:
+        routes = Routes([replace(MAIN, providers=frozenset(["gmail"])), BACKUP], world, max_sessions=2)
+        first, second = await routes.open("gmail"), await routes.open("yahoo")
+        await routes.give_back(first)
+        await routes.give_back(second)
+        again = await routes.open("yahoo")
+        return [again.route, (await routes.open("yahoo")).route]
+
+    assert run(main()) == ["backup:25", "backup:25"]
+    assert [host for _, host in world.tried] == ["main", "backup", "backup"]
+
+
+def test_a_relay_has_no_more_sessions_than_it_may(world: World) -> None:
+    async def main() -> list[object]:
+        routes = Routes([replace(MAIN, connections=2), BACKUP], world, max_sessions=9)
+        first, _ = [await routes.open("gmail") for _ in range(2)]
+        third = asyncio.create_task(routes.open("gmail"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        waited = not third.done()
+        await routes.close(first)
+        return [waited, (await third).route]
+
+    assert run(main()) == [True, "main:25"]
+
+
+def test_a_relay_that_refuses_an_expired_token_is_given_a_new_one_at_once(world: World) -> None:
+    world.state = {"main": NO_LOGIN}
+    relay = replace(MAIN, user="ada", xoauth2=True)
+    world.renewed = lambda: world.turn("main", None)
+    assert opened(world, relay) == "main:25"
+    assert world.tried == [(0, "main"), (0, "main")]
+    world.state = {"main": NO_LOGIN}
+    world.renewed = lambda: None
+    assert SAID_NO_LOGIN in opened(world, relay)

@@ -1,12 +1,15 @@
+import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import Password, Settings
-from campaign_cli.engine import preparation
-from campaign_cli.engine.preparation import PASSWORD_VARIABLE, relay_password
+from campaign_cli.engine import passwords
+from campaign_cli.engine.passwords import FRESH, PASSWORD_VARIABLE, Passwords, unusable
 from campaign_cli.model.errors import ConfigError, ExitCode
 from campaign_cli.model.relay import parse_relay
 from campaign_cli.policy.providers import Providers
@@ -38,9 +41,10 @@ def command(program: str) -> str:
 
 
 def password(source: Password | None, relay: str = "smtps://ada@mail.example.org") -> str | None:
-    return relay_password(
-        Settings(PROVIDERS, relays=(parse_relay("smtp://backup.example.org"), parse_relay(relay)), password=source)
-    )
+    relays = parse_relay("smtp://backup.example.org"), parse_relay(relay)
+    found = Passwords(Settings(PROVIDERS, relays=relays, password=source))
+    assert asyncio.run(found.of(relays[0])) is None
+    return asyncio.run(found.of(relays[1]))
 
 
 def test_the_password_comes_from_the_environment_else_a_file_else_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +103,7 @@ def test_a_password_file_that_cannot_be_read_is_told_and_none_of_its_text() -> N
 def test_a_command_that_gives_no_password_is_told_and_nothing_it_printed(
     program: str | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparation, "PASSWORD_TIMEOUT", 0.2 if "within" in reason else 60.0)
+    monkeypatch.setattr(passwords, "PASSWORD_TIMEOUT", 0.2 if "within" in reason else 60.0)
     line = command(program) if program else "no-such-program-here" if program == "" else "pass 'show"
     assert refusal(Password(None, line)) == f"password_command {line!r} gave no password: {reason}"
 
@@ -107,11 +111,48 @@ def test_a_command_that_gives_no_password_is_told_and_nothing_it_printed(
 def test_before_the_run_a_command_is_looked_for_and_not_run() -> None:
     relays = (parse_relay("smtps://ada@mail.example.org"),)
     settings = Settings(PROVIDERS, relays=relays, password=Password(None, command("open('ran', 'w')")))
-    assert (relay_password(settings, run=False), Path("ran").exists()) == (None, False)
-    with pytest.raises(ConfigError, match="there is no such command"):
-        relay_password(Settings(PROVIDERS, relays=relays, password=Password(None, "no-such-program-here")), run=False)
+    assert (unusable(settings), Path("ran").exists()) == ([], False)
+    (error,) = unusable(Settings(PROVIDERS, relays=relays, password=Password(None, "no-such-program-here")))
+    assert "there is no such command" in str(error)
 
 
 def test_the_sandbox_asks_for_no_password() -> None:
     relays = (parse_relay("smtps://ada@mail.example.org"),)
-    assert relay_password(Settings(PROVIDERS, relays=relays, sandbox=True)) is None
+    settings = Settings(PROVIDERS, relays=relays, sandbox=True)
+    assert (unusable(settings), asyncio.run(Passwords(settings).of(relays[0]))) == ([], None)
+
+
+def test_a_relay_has_its_own_password_and_others_the_common_one_each_source_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = command("open('asked', 'a').write('x'); print('common')")
+    Path("own").write_text("own")
+    relays = [parse_relay(f"smtps://ada@{name}.example.org") for name in ("one", "two", "three")]
+    settings = Settings(
+        PROVIDERS,
+        relays=tuple(relays),
+        password=Password(None, count),
+        passwords={"three.example.org:465": Password(Path("own"))},
+    )
+
+    def given() -> list[str | None]:
+        found = Passwords(settings)
+        return [asyncio.run(found.of(relay)) for relay in relays]
+
+    assert (given(), Path("asked").read_text()) == (["common", "common", "own"], "x")
+    monkeypatch.setenv(PASSWORD_VARIABLE, "from environment")
+    assert given() == ["from environment", "from environment", "own"]
+
+
+def test_a_token_that_is_refused_is_asked_for_again_when_it_may_have_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    Path("token").write_text("first")
+    relay = replace(parse_relay("smtps://ada@mail.example.org"), xoauth2=True)
+    settings = Settings(PROVIDERS, relays=(relay,), password=Password(Path("token")))
+    found = Passwords(settings)
+    Path("token").write_text("second")
+    assert (found.expired(relay), asyncio.run(found.of(relay))) == (False, "first")
+    now[0] += FRESH
+    assert (found.expired(replace(relay, xoauth2=False)), asyncio.run(found.of(relay))) == (False, "first")
+    assert (found.expired(relay), asyncio.run(found.of(relay)), found.expired(relay)) == (True, "second", False)

@@ -1,0 +1,83 @@
+"""Several relays, each a process of its own: which of them gets what."""
+
+import time
+from collections import Counter
+
+ROWS = 600
+
+
+def config(campaign, text):
+    """campaign.yaml, and a list of `ROWS` rows."""
+    pace = "providers: {default: {rate: none, connections: 4, messages_per_connection: 20}}"
+    (campaign.folder / "campaign.yaml").write_text(f"template: hello.txt\n{text}{pace}\n")
+    rows = [[f"p{number}@people.example", "P", str(number)] for number in range(ROWS)]
+    campaign.write_list([["email", "name", "number"], *rows])
+
+
+def until_taken(server, count, seconds=30.0):
+    """Wait until the servers have taken so many messages."""
+    deadline = time.monotonic() + seconds
+    while server.taken().total() < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_relay_that_goes_away_and_comes_back_costs_nobody_an_attempt_and_the_report_shows_the_way(
+    campaign, start_server
+):
+    slow = "--delay", "0.01"
+    first, second = start_server(*slow), start_server(*slow)
+    config(
+        campaign, f"relays:\n  - {{url: '{first.relay}', name: first}}\n  - {{url: '{second.relay}', name: second}}\n"
+    )
+    run = campaign.start("send", "list.csv", "--yes")
+    until_taken(first, 100)
+    first.stop()
+    until_taken(first, 300)
+    start_server(*slow, "--port", str(first.port))
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, out + err
+    rows = campaign.report()
+    assert Counter(row["status"] for row in rows) == {"delivered": ROWS}
+    assert {row["attempts"] for row in rows} == {"1"}
+    # All servers write one log: who got it from one has not got it from another.
+    assert first.taken() == {row["email"]: 1 for row in rows}
+    way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
+    assert (way[0], way[-1]) == ("first", "first")
+    assert 100 < Counter(way)["second"] < 450
+
+
+def test_relays_of_one_priority_share_the_work_by_weight(campaign, start_server):
+    first, second = start_server(), start_server()
+    config(
+        campaign,
+        f"relays:\n  - {{url: '{first.relay}', name: a, weight: 3}}\n"
+        f"  - {{url: '{second.relay}', name: b, priority: 1}}\n",
+    )
+    assert campaign("send", "list.csv", "--yes").code == 0
+    shares = Counter(row["route"] for row in campaign.report())
+    assert 0.15 < shares["b"] / ROWS < 0.4
+
+
+def test_a_provider_that_no_relay_serves_is_told_before_anything_is_sent(campaign, start_server):
+    server = start_server()
+    config(campaign, f"relays:\n  - {{url: '{server.relay}', providers: [gmail]}}\n")
+    for option in ("--dry-run", "--yes"):
+        ended = campaign("send", "list.csv", option)
+        assert ended.code == 78
+        assert "no relay serves people.example" in ended.err
+    assert server.log == []
+
+
+def test_a_relay_that_does_not_send_for_the_senders_domain_gets_nothing(campaign, start_server):
+    first, second = start_server(), start_server()
+    relays = f"relays:\n  - {{url: '{first.relay}', name: other, from_domains: [else.example]}}\n"
+    config(campaign, relays)
+    ended = campaign("send", "list.csv", "--yes")
+    assert (ended.code, ended.err) == (
+        78,
+        "campaign: no relay sends for sender.example.org: none has it in its from_domains\n",
+    )
+    config(campaign, relays + f"  - {{url: '{second.relay}', name: ours, from_domains: [sender.example.org]}}\n")
+    assert campaign("send", "list.csv", "--yes").code == 0
+    assert {row["route"] for row in campaign.report()} == {"ours"}
