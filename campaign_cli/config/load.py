@@ -232,18 +232,8 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-_OTHERS = (
-    "from",
-    "relay",
-    "relays",
-    "rate",
-    "connections",
-    "providers",
-    "replies",
-    "password_file",
-    "password_command",
-    "retry",
-)
+_OTHERS = ("from", "relay", "relays", "rate", "connections", "providers", "replies", "retry")
+_PASSWORDS = ("password_file", "password_command")
 
 KEYS = (*_FIELDS, *_OTHERS, *_PASSWORDS)
 """Every key that `campaign.yaml` may have."""
