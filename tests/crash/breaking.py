@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -37,9 +36,9 @@ LOG, REPORT, REPORT_WRITTEN = "the log's fdatasync", "the report's fsync", "the 
 
 DISK = (*(f"{call} of {file}" for file in FILES for call in CALLS), LOG, REPORT, REPORT_WRITTEN)
 
-PROCESS, THREAD, SOCKETPAIR = "a process", "a thread", "a socket pair"
+PROCESS, THREAD = "a process", "a thread"
 
-PLACES = (*DISK, PROCESS, THREAD, SOCKETPAIR)
+PLACES = (*DISK, PROCESS, THREAD)
 
 
 class Breaking:
@@ -122,8 +121,6 @@ def break_calls(breaking: Breaking) -> None:
     popen._execute_child = refused(popen._execute_child, PROCESS, OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
     thread: Any = threading.Thread
     thread.start = refused(thread.start, THREAD, RuntimeError("can't start new thread"))
-    full = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    socket.socketpair = refused(socket.socketpair, SOCKETPAIR, full)
 
 
 def _name(file: int) -> str:
