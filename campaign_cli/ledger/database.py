@@ -19,8 +19,9 @@ import apsw
 
 from campaign_cli.model.errors import ResourceError, StateError
 
-FIXED_IN = "3.51.3"
-"""The first SQLite release without the WAL-reset bug."""
+FIXED_IN = (3, 51, 3)
+"""The first SQLite release without the WAL-reset bug. The fix is in 3.50.7 and 3.44.6 too; no apsw that we ask for
+comes with those, and they are refused with the rest."""
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's transaction, which lasts one fsync."""
@@ -47,6 +48,7 @@ SCHEMA_VERSION = 2
 
 def open_database(path: Path, schema: str) -> apsw.Connection:
     """The database at `path`, made with `sql/<schema>.sql` when it is new. Raises StateError."""
+    check_release(apsw.sqlite_lib_version())
     with translated(path):
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = apsw.Connection(
@@ -63,6 +65,16 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
                 connection.pragma("user_version", SCHEMA_VERSION)
             _migrate(connection, path, schema)
         return connection
+
+
+def check_release(release: str) -> None:
+    """That this SQLite, which may be the system's in the place of apsw's own, loses no commits. Raises StateError."""
+    if tuple(map(int, release.split("."))) < FIXED_IN:
+        raise StateError(
+            f"SQLite {release} can lose what is committed when two programs write at once, and then people get a "
+            f"message twice: campaign needs {'.'.join(map(str, FIXED_IN))} or later, which apsw's wheels bring: "
+            "pip install --force-reinstall --only-binary apsw apsw"
+        )
 
 
 def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:

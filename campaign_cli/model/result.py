@@ -22,6 +22,7 @@ class Result(NamedTuple):
     reply: str | None
     route: str | None
     message_id: str | None
+    revision: int | None
     first_attempt_at: float | None
     last_attempt_at: float | None
     reason: str | None

@@ -127,13 +127,13 @@ WHERE state IN ('pending', 'deferred') AND listing = :listing ORDER BY line LIMI
 -- name: results
 -- What is in flight is uncertain as long as nobody knows better.
 SELECT line, local || '@' || domain, provider, replace(state, 'submitting', 'uncertain'), attempts, code, enhanced_code, reply, route, message_id,
-       first_attempt_at, last_attempt_at, reason
+       iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing = :listing
 UNION ALL
-SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
+SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
 ORDER BY 1
 
 -- name: withdrawn_results
 SELECT NULL, local || '@' || domain, provider, state, attempts, code, enhanced_code, reply, route, message_id,
-       first_attempt_at, last_attempt_at, reason
+       iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing <> :listing ORDER BY id

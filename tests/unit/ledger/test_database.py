@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from campaign_cli.ledger.database import open_database
+from campaign_cli.ledger.database import check_release, open_database
 from campaign_cli.ledger.shared import SCHEMA
+from campaign_cli.model.errors import StateError
 
 
 class HeardError(Exception):
@@ -33,3 +34,18 @@ def test_a_statement_that_takes_long_and_a_wait_for_another_process_hear_signals
         signal.signal(signal.SIGUSR1, before)
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("release", ["3.7.0", "3.40.1", "3.50.7", "3.51.2", "3.51"])
+def test_an_sqlite_that_can_lose_commits_opens_nothing_for_writing(
+    release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apsw.sqlite_lib_version", lambda: release)
+    with pytest.raises(StateError, match=f"SQLite {release} can lose .* needs 3.51.3 or later"):
+        open_database(tmp_path / "shared.db", SCHEMA)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("release", ["3.51.3", "3.52.0", "3.100.0", "4.0"])
+def test_an_sqlite_with_the_fix_is_used(release: str) -> None:
+    check_release(release)

@@ -190,7 +190,8 @@ def test_a_result_says_all_that_is_known(ledger: Ledger) -> None:
     ledger.commit([mark(ann), changes.record(ann, State.BOUNCED, reply=refused, reason="because")])
     assert list(ledger.results()) == [
         Result(
-            2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", "<1@x>", 5.0, 5.0, "because"
+            *(2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", "<1@x>"),
+            *(None, 5.0, 5.0, "because"),
         )
     ]
 

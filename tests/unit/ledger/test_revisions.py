@@ -42,11 +42,13 @@ def test_who_is_marked_is_recorded_with_the_revision_of_that_moment(ledger: Ledg
     a, b = Revision(1, "a", "a.txt", "ada@x.example", 10.0), Revision(2, "b", "b.txt", "ada@x.example", 10.0)
     assert (ledger.revisions.all(), ledger.revisions.current()) == ([a, b], b)
     assert ledger.revisions.sent_to() == {1: 2, 2: 2}
+    assert [result.revision for result in ledger.results()] == [1, 2, 1, 2]
     # What came to nothing was sent to nobody; a second time is with what there is then.
     ledger.commit([changes.unmark(claimed[0])])
     later = changes.record(claimed[2], State.DEFERRED, reply=None, reason="later", due_at=0.0)
     ledger.commit([later, marks[2]])
     assert ledger.revisions.sent_to() == {2: 3}
+    assert [result.revision for result in ledger.results()] == [None, 2, 2, 2]
 
 
 def test_a_revision_that_comes_back_is_the_same_and_keeps_when_it_was_first_used(ledger: Ledger) -> None:

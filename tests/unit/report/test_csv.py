@@ -28,6 +28,7 @@ RESULTS = st.builds(
     reply=st.none() | TEXT,
     route=st.none() | TEXT,
     message_id=st.none() | TEXT,
+    revision=st.none() | st.integers(1, 99),
     first_attempt_at=TIME,
     last_attempt_at=TIME,
     reason=st.none() | TEXT,
@@ -43,6 +44,7 @@ BOUNCED = Result(
     "no such user",
     "mail.example:587",
     "<a@b>",
+    2,
     0.0,
     90.5,
     None,
@@ -52,7 +54,7 @@ BOUNCED = Result(
 def test_the_columns_are_those_of_the_docs() -> None:
     assert ",".join(COLUMNS) == (
         "line,email,provider,status,attempts,code,enhanced_code,reply,route,message_id,"
-        "first_attempt_at,last_attempt_at,reason"
+        "revision,first_attempt_at,last_attempt_at,reason"
     )
 
 
@@ -60,7 +62,7 @@ def test_a_result_is_one_line_with_utc_times() -> None:
     file = io.StringIO()
     write_rows(file, [BOUNCED])
     assert file.getvalue().splitlines()[1] == (
-        "7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,<a@b>,"
+        "7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,<a@b>,2,"
         "1970-01-01T00:00:00+00:00,1970-01-01T00:01:30+00:00,"
     )
 
