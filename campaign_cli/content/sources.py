@@ -12,6 +12,7 @@ from jinja2.loaders import split_template_path
 from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from campaign_cli.content.compiler import Compiler, calls
 from campaign_cli.content.frontmatter import Split
 from campaign_cli.model.errors import TemplateError
 
@@ -40,6 +41,7 @@ class Sources:
             auto_reload=False,
         )
         # Not worked out when the template is compiled, which is in the process that sends and has no bound.
+        environment.code_generator_class = Compiler
         environment.intercepted_binops = frozenset({"*", "**", "%"})
         return environment
 
@@ -109,7 +111,7 @@ def _references(tree: nodes.Template) -> Iterator[_Reference]:
     for node in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
         assert isinstance(node, nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport)
         try:
-            names = node.template.as_const()
+            names = None if calls(node.template) else node.template.as_const()
         except nodes.Impossible:
             continue
         names = [names] if isinstance(names, str) else names

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from jinja2 import Environment, nodes
-from jinja2.meta import find_undeclared_variables
+
+from campaign_cli.content.compiler import VariableFinder
 
 GUARDS = ("default", "d")
 """Filters that give a variable a value when it has none."""
@@ -30,7 +31,9 @@ def undeclared(
     for file, tree in trees.items():
         # Only what the filter stands behind at once: in `{{ x | upper | default }}`, `upper` fails before it.
         guarded = {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in GUARDS}
-        missing = find_undeclared_variables(tree) - known
+        finder = VariableFinder(environment)
+        finder.visit(tree)
+        missing = finder.undeclared_identifiers - known
         lines: dict[str, int] = {}
         for name in tree.find_all(nodes.Name):
             if name.name in missing and id(name) not in guarded:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from jinja2.defaults import DEFAULT_FILTERS
 
 from campaign_cli.content.shapes import filled
 from campaign_cli.content.template import Rendered, Template, load_template
@@ -188,3 +189,27 @@ def test_what_a_template_multiplies_is_worked_out_for_each_message_and_not_when_
     loaded = template(tmp_path, HEAD + "{{ 'ab' * 3 }}")
     assert "ababab" not in loaded._body._template.root_render_func.__code__.co_consts
     assert loaded.render({}).text == ((0,), ["ababab"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'x' | center(9) }}",
+        "{{ ['x' | center(9)] }}",
+        "{% set a = 'x' | center(9) %}{{ a }}",
+        "{% if 'x' | center(9) %}a{% endif %}",
+        "{% for i in 'x' | center(9) %}a{% endfor %}",
+        "{% include 'x' | center(9) ignore missing %}a",
+    ],
+)
+def test_no_filter_is_called_before_a_message_is_made(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    monkeypatch.setitem(DEFAULT_FILTERS, "center", lambda value, width: called.append(width) or "x.txt")
+    made = template(tmp_path, text, subject="s{{ 'x' | center(8) }}")
+    made.check(["email"])
+    made.made_of()
+    assert called == []
+    made.render({})
+    assert called == [8, 9]
