@@ -72,7 +72,7 @@ class ReplyParser:
 
     def _lose(self, reason: str) -> Silence:
         self._lost = True
-        self._buffer = b""
+        self._buffer, self._lines = b"", []
         return Silence(f"the server sent {reason}")
 
 
