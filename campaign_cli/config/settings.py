@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
@@ -26,6 +27,8 @@ class Settings:
     relays: tuple[Relay, ...] = ()
     password: Password | None = None
     max_connections: int = 100
+    dns: Dns | None = None
+    """How domains that no provider claims are looked up; None: as the environment says, else as the system does it."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""
