@@ -9,8 +9,8 @@ from campaign_cli.config.load import KEYS, campaign_name, load_settings
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.model.address import Address, Mailbox
-from campaign_cli.model.errors import UsageError
 from campaign_cli.model.dns import Dns
+from campaign_cli.model.errors import UsageError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.providers import Providers
