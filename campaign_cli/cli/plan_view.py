@@ -59,6 +59,12 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print()
     if plan.groups:
         console.print(_table(plan, narrow=console.width < NARROW))
+        if plan.domains_to_group:
+            count = plan.domains_to_group
+            what = "1 domain is" if count == 1 else f"{count:,} domains are"
+            display.tell(
+                f"{what} looked up in DNS when it is sent: domains with the same MX hosts share a lane and its limit"
+            )
         end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
         display.tell(f"Started now it would take {length}{end}. The report would go to {plan.report}")
@@ -138,6 +144,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             }
             for group in plan.groups
         ],
+        "domains_to_look_up": plan.domains_to_group,
         "duration": round(plan.seconds),
         "finished_at": iso_time(time.time() + plan.seconds),
         "messages": [

@@ -9,6 +9,7 @@ import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
 from campaign_cli.cli.streams import check_written, print_json
+from campaign_cli.policy.providers import BY_MX
 
 NARROW = 80
 """Columns of a terminal below which the table leaves out how a provider is connected to: limits go before that."""
@@ -35,6 +36,7 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
             {
                 "provider": name,
                 "domains": list(provider.domains),
+                "mx_suffixes": list(provider.mx_suffixes),
                 "limit": provider.pace.text,
                 "left": left(provider.pace, charges, shared.now() if shared else 0.0),
                 "connections": provider.connections,
@@ -73,8 +75,10 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
 def _domains(row: dict[str, Any]) -> str:
     if row["provider"] == "default":
-        return "every other domain, each on its own"
+        return "other domains, by their MX hosts"
+    if row["provider"].startswith(BY_MX):
+        return "domains with these MX hosts alone"
     if not row["domains"]:
-        return "this domain"
+        return "domains by their MX hosts" if row["mx_suffixes"] else "this domain"
     count = len(row["domains"])
     return ", ".join(row["domains"][:3]) + (f" and {count - 3} more" if count > 3 else "")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
+from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import ConfigError, UsageError
 from campaign_cli.policy.retry import RetrySchedule
@@ -187,6 +189,45 @@ def _retry_entry(key: str, entry: Given) -> tuple[str, float]:
     raise ValueError(f"{key}: {value} is not understood: there are base, factor, longest and lifetime")
 
 
+def _dns(given: Given) -> Dns:
+    if isinstance(given.value, bool):
+        return Dns(off=not given.value)
+    if not isinstance(given.value, dict):
+        raise ValueError("must be off, or keys and values, such as {nameservers: [192.0.2.53], timeout: 5s}")
+    entries = given.value.items()
+    return Dns(**dict(each_of((entry, partial(_dns_entry, key)) for key, entry in entries)))
+
+
+def _dns_entry(key: str, entry: Given) -> tuple[str, Any]:
+    match key:
+        case "nameservers":
+            servers = entry.value if isinstance(entry.value, list) else [entry]
+            return key, tuple(each_of((server, _nameserver) for server in servers))
+        case "timeout":
+            return key, _some_time(entry)
+        case "concurrency":
+            return key, number_in(QUESTIONS)(entry)
+    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout and concurrency")
+
+
+def _nameserver(given: Given) -> tuple[str, int]:
+    """`192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`; without a port, DNS's own."""
+    text = one_line(given).strip()
+    with_port = re.fullmatch(r"\[(.+)\]:(\d{1,5})|([\d.]+):(\d{1,5})", text)
+    address, port = (with_port[1] or with_port[3], int(with_port[2] or with_port[4])) if with_port else (text, 53)
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        ip = None
+    if ip is None or port not in range(1, 65536):
+        raise ValueError(f"{text!r} is no nameserver: write its IP address, as 192.0.2.53 or 192.0.2.53:5353")
+    return str(ip), port
+
+
+QUESTIONS = range(1, 1001)
+"""How many questions may be asked at once: a nameserver with more of them to answer begins to drop some."""
+
+
 def _workers(given: Given) -> int | None:
     text = str(given.value).strip().lower()
     if text == "auto":
@@ -212,6 +253,7 @@ _FIELDS: dict[str, Parse] = {
     "utm": utm_parameters,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
+    "dns": _dns,
     "patience": _duration,
     "workers": _workers,
     "limit": number_in(MILLIONS),

@@ -33,6 +33,7 @@ def shipped_providers() -> dict[str, Provider]:
             pace=parse_pace(table["rate"]),
             connections=table["connections"],
             messages_per_connection=table["messages_per_connection"],
+            mx_suffixes=tuple(table["mx_suffixes"]),
         )
         for name, table in tables.items()
     }
@@ -51,9 +52,9 @@ def merge_providers(
             if name in owners:
                 complain(table.place, f"{name} is one of the domains of {owners[name]!r}: write {owners[name]!r}")
             # Taken out and put in again, for of those that claim a domain it belongs to the last.
-            base = known.pop(name, None) or replace(known[DEFAULT], name=name, domains=())
+            base = known.pop(name, None) or _like_default(name, known)
             known[name] = _changed(base, table, complain)
-            if name not in shipped and not known[name].domains:
+            if name not in shipped and not (known[name].domains or known[name].mx_suffixes):
                 _check_name(name, table, known, complain)
     if connections is not None:
         known = {name: replace(provider, connections=connections) for name, provider in known.items()}
@@ -66,8 +67,12 @@ def merge_providers(
         elif name not in known:
             _check_name(name, rate, known, complain)
         if pace := _pace(rate, complain):
-            known[name] = replace(known.get(name) or replace(known[DEFAULT], name=name, domains=()), pace=pace)
+            known[name] = replace(known.get(name) or _like_default(name, known), pace=pace)
     return Providers.of(known.values())
+
+
+def _like_default(name: str, known: Mapping[str, Provider]) -> Provider:
+    return replace(known[DEFAULT], name=name, domains=(), mx_suffixes=())
 
 
 def _check_name(name: str, given: Given, known: Mapping[str, Provider], complain: Complain) -> None:
@@ -90,18 +95,24 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case "messages_per_connection":
                 changed = replace(changed, messages_per_connection=_number(key, given, MESSAGES, complain) or 1)
             case "domains":
-                if isinstance(given.value, list) and all(isinstance(item.value, str) for item in given.value):
-                    domains = tuple(_domain(str(item.value), item, complain) for item in given.value)
-                    changed = replace(changed, domains=(*changed.domains, *domains))
-                else:
-                    complain(given.place, "domains must be a list: [example.org, example.net]")
+                changed = replace(changed, domains=(*changed.domains, *_domains(key, given, complain)))
+            case "mx_suffixes":
+                changed = replace(changed, mx_suffixes=(*changed.mx_suffixes, *_domains(key, given, complain)))
             case _:
                 complain(
                     given.place,
                     f"{key!r} is no setting of a provider: there are rate, connections, "
-                    "messages_per_connection and domains",
+                    "messages_per_connection, domains and mx_suffixes",
                 )
     return changed
+
+
+def _domains(key: str, given: Given, complain: Complain) -> tuple[str, ...]:
+    if isinstance(given.value, list) and all(isinstance(item.value, str) for item in given.value):
+        dot = "." if key == "mx_suffixes" else ""
+        return tuple(_domain(str(item.value).strip().removeprefix(dot), item, complain) for item in given.value)
+    complain(given.place, f"{key} must be a list: [example.org, example.net]")
+    return ()
 
 
 def _domain(text: str, given: Given, complain: Complain) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
@@ -34,6 +35,8 @@ class Settings:
     passwords: Mapping[str, Password] = field(default_factory=dict)
     """Where the passwords of single relays come from, by the relay's name; `password` is for all others."""
     max_connections: int = 100
+    dns: Dns | None = None
+    """How domains that no provider claims are looked up; None: as the environment says, else as the system does it."""
     replies: tuple[Rule, ...] = ()
     """The user's own rules for reading replies, which go before the shipped ones."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)

@@ -52,7 +52,7 @@ def open_campaign(settings: Settings, prepared: Prepared, tell: Callable[[str], 
             strange = campaign.ledger.own(campaign.shared, name, adopt=settings.adopt or prepared.sandbox is not None)
             if strange and not prepared.sandbox:
                 tell(f"the ledger {strange}; it is taken as it is, as asked")
-            _bring_up_to_date(campaign.ledger, settings, prepared, tell)
+            _bring_up_to_date(campaign, settings, prepared, tell)
             yield campaign
 
 
@@ -91,13 +91,16 @@ def start_sending(campaign: OpenCampaign, settings: Settings, prepared: Prepared
         use_revision(ledger, prepared)
 
 
-def _bring_up_to_date(ledger: Ledger, settings: Settings, prepared: Prepared, tell: Callable[[str], None]) -> None:
+def _bring_up_to_date(
+    campaign: OpenCampaign, settings: Settings, prepared: Prepared, tell: Callable[[str], None]
+) -> None:
+    ledger = campaign.ledger
     if uncertain := ledger.recover():
         tell(
             f"the last run of {prepared.name!r} died with {uncertain} messages in flight: these are "
             "uncertain and not sent again without --resend-uncertain"
         )
-    enrol(ledger, settings, prepared)
+    enrol(ledger, campaign.shared, settings, prepared)
     if withdrawn := ledger.withdrawn():
         tell(f"{withdrawn} recipients of an earlier list are not in this one: they are not sent to")
 

@@ -15,6 +15,7 @@ from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.ledger.entries import Batch, batches
 from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.errors import ListError, ResourceError
 from campaign_cli.model.frames import framed, next_frame
 from campaign_cli.policy.providers import Providers
@@ -25,11 +26,29 @@ LONG = 1_000_000
 READER = program("campaign_cli.engine.reader")
 
 
-def enrol(ledger: Ledger, settings: Settings, prepared: Prepared) -> None:
+DNS_VARIABLE = "CAMPAIGN_DNS"
+"""The environment variable that, being `off`, keeps from asking DNS where campaign.yaml says nothing about it."""
+
+
+def asks_dns(settings: Settings) -> bool:
+    """Whether a run with these settings asks DNS. One in the sandbox touches no network."""
+    off = settings.dns.off if settings.dns else os.environ.get(DNS_VARIABLE) == "off"
+    return not (off or settings.sandbox)
+
+
+def _known_groups(settings: Settings, shared: SharedState) -> Providers:
+    """The providers, and the domains whose MX hosts are remembered in their groups. Asks nobody."""
+    if not asks_dns(settings):
+        return settings.providers
+    found = shared.mail_hosts(time.time())
+    return settings.providers.with_hosts({domain: each.hosts for domain, each in found.items() if each.hosts})
+
+
+def enrol(ledger: Ledger, shared: SharedState, settings: Settings, prepared: Prepared) -> None:
     """Make the prepared list the campaign's: all of it, or nothing when it raises."""
     source, template = prepared.contacts.source, str(prepared.template.path)
     digest = prepared.contacts.digest()
-    with closing(_batches(prepared.contacts, settings.providers)) as found:
+    with closing(_batches(prepared.contacts, _known_groups(settings, shared))) as found:
         ledger.enrol(found, source=source, template=template, digest=digest, now=time.time())
 
 

@@ -13,7 +13,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.preview import Preview, preview
 from campaign_cli.engine.campaign import read_shared
 from campaign_cli.engine.composers import Composers
-from campaign_cli.engine.enrolment import enrol
+from campaign_cli.engine.enrolment import asks_dns, enrol
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.engine.routes import check_served
@@ -45,6 +45,7 @@ class Group:
 class Plan:
     """What a run would do. `states` counts the rows of the list by state: their sum is the number of rows.
 
+    `domains_to_group` counts the domains whose MX hosts a run would ask for, so that their groups may be others.
     `change` is what a run would ask about, `strange` why it would refuse the ledger, in words.
     """
 
@@ -55,6 +56,7 @@ class Plan:
     states: dict[str, int]
     withdrawn: int
     groups: tuple[Group, ...]
+    domains_to_group: int
     samples: tuple[Preview | str, ...]
     change: Change | None
     strange: str | None
@@ -85,8 +87,10 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                 change = find_change(ledger, settings, prepared)
                 if settings.resend_uncertain:
                     ledger.resend_uncertain()
+                groups = _groups(ledger, shared, settings.providers, settings.limit)
                 if prepared.relays and prepared.sandbox is None:
-                    check_served(prepared.relays, [work.provider for work in ledger.work()])
+                    known = [each.provider for each in groups if not _to_group([each], settings)]
+                    check_served(prepared.relays, known)
                 return Plan(
                     name=prepared.name,
                     source=prepared.contacts.source,
@@ -94,7 +98,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     report=str(prepared.report),
                     states=ledger.states(),
                     withdrawn=ledger.withdrawn(),
-                    groups=_groups(ledger, shared, settings.providers, settings.limit),
+                    groups=groups,
+                    domains_to_group=_to_group(groups, settings),
                     samples=_samples(ledger, prepared),
                     change=change,
                     strange=strange,
@@ -118,7 +123,7 @@ def _enrolled_copy(
         original.close()
     ledger = Ledger.open(path, name=prepared.name, shared=shared, now=time.time())
     ledger.recover()
-    enrol(ledger, settings, prepared)
+    enrol(ledger, shared, settings, prepared)
     return ledger, strange
 
 
@@ -139,6 +144,10 @@ def _groups(ledger: Ledger, shared: SharedState, providers: Providers, limit: in
             )
         )
     return tuple(groups)
+
+
+def _to_group(groups: Sequence[Group], settings: Settings) -> int:
+    return sum(settings.providers.to_be_found(each.provider) for each in groups) if asks_dns(settings) else 0
 
 
 def _samples(ledger: Ledger, prepared: Prepared) -> tuple[Preview | str, ...]:

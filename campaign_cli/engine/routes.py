@@ -197,6 +197,8 @@ class Routes:
         return bool(candidates) and all(way.full for way in candidates)
 
     async def _connect(self, provider: str) -> Session:
+        # A group may have been found only now.
+        check_served([way.relay for way in self._ways.values()], [provider])
         while True:
             way = next((way for way in self._candidates(provider) if not way.full), None)
             if way is None:

@@ -16,6 +16,8 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import Composers, workers_for
+from campaign_cli.engine.enrolment import asks_dns
+from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.open_files import sessions_allowed
 from campaign_cli.engine.passwords import Passwords
@@ -41,6 +43,9 @@ log = logging.getLogger(__name__)
 GARBAGE_AFTER = 50_000
 """Objects made and not yet let go before cycles are looked for among them: a megabyte or two. Python's own 700 makes it
 look thousands of times a second."""
+
+TO_BE_GROUPED = "other domains"
+"""What stands in the display for the domains whose MX hosts are not known yet."""
 
 SANDBOX_RETRY = RetrySchedule(base=1.0, factor=2.0, longest=4.0, lifetime=12.0)
 """Seconds: in the sandbox nobody wants to wait, and the server there takes no offence."""
@@ -93,9 +98,14 @@ class Run:
         self._answer = answer
         self._passwords = Passwords(settings)
         self._work = campaign.ledger.work()
+        self._to_group = self._domains_to_group()
         if prepared.sandbox is None:
-            check_served(prepared.relays, [work.provider for work in self._work])
-        self._lanes: list[Lane] = []
+            known = [work.provider for work in self._work if work.provider not in self._to_group]
+            check_served(prepared.relays, known)
+        self._lanes: dict[str, Lane] = {}
+        self._draining: set[str] = set()
+        self._joined: set[str] = set()
+        self._grouping: asyncio.Task[None] | None = None
         self._error: CampaignError | None = None
         self._stopped = ""
         self._signals = 0
@@ -158,12 +168,30 @@ class Run:
         now = time.time()
         progress = Progress(started_at=now, expected_end=now)
         for work in self._work:
-            pace = self._settings.providers.get(work.provider).pace
-            charges = self._campaign.shared.charges(work.provider, pace)
-            seconds = expected_duration(pace, charges, work.count, self._campaign.shared.now())
-            progress.expected_end = max(progress.expected_end, now + seconds)
-            progress.lanes.append(LaneProgress(work.provider, work.count, pace.text))
+            if work.provider not in self._to_group:
+                lane = LaneProgress(work.provider, work.count, self._settings.providers.get(work.provider).pace.text)
+                progress.lanes.append(lane)
+                self._expect(lane, progress)
+        if self._to_group:
+            count = sum(work.count for work in self._to_group.values())
+            progress.lanes.append(LaneProgress(TO_BE_GROUPED, count, ""))
         return progress
+
+    def _expect(self, lane: LaneProgress, progress: Progress) -> None:
+        """How long the lane's limit makes the run."""
+        pace = self._settings.providers.get(lane.provider).pace
+        charges = self._campaign.shared.charges(lane.provider, pace)
+        seconds = expected_duration(pace, charges, lane.total - lane.settled, self._campaign.shared.now())
+        progress.expected_end = max(progress.expected_end, time.time() + seconds)
+
+    def _domains_to_group(self) -> dict[str, Work]:
+        """What is left of single domains, if their MX hosts are to be asked for and it comes due in this run."""
+        if not asks_dns(self._settings):
+            return {}
+        until, providers = time.time() + self._settings.patience, self._settings.providers
+        return {
+            work.provider: work for work in self._work if work.due_at <= until and providers.to_be_found(work.provider)
+        }
 
     # ---- while it sends ----
 
@@ -187,15 +215,8 @@ class Run:
                 most = sessions_allowed(self._settings.max_connections)
                 routes = Routes(relays, self._passwords, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
-                lanes = {work.provider: self._lane(work, rooms) for work in self._work}
-                self._lanes = list(lanes.values())
-                if self._stopped or self._error:
-                    # While the sandbox was being started.
-                    for lane in self._lanes:
-                        lane.stop()
                 async with asyncio.TaskGroup() as group:
-                    for lane in self._lanes:
-                        group.create_task(lane.drain())
+                    self._start_lanes(group, rooms)
                 await routes.close_idle()
         finally:
             self._loop = None
@@ -230,9 +251,58 @@ class Run:
             halt=self._halt,
         )
 
-    def _lane(self, work: Work, rooms: Rooms) -> Lane:
-        progress = next(lane for lane in self.progress.lanes if lane.provider == work.provider)
-        return Lane(self._settings.providers.get(work.provider), rooms, progress)
+    def _start_lanes(self, tasks: asyncio.TaskGroup, rooms: Rooms) -> None:
+        """A lane for each group; those of domains that are still to be grouped as soon as they are."""
+        progress = {lane.provider: lane for lane in self.progress.lanes}
+
+        def joined(group: str, count: int) -> None:
+            if group not in progress:
+                progress[group] = LaneProgress(group, 0, self._settings.providers.get(group).pace.text)
+                self.progress.lanes.append(progress[group])
+            lane = progress[group]
+            lane.total += count
+            self._expect(lane, self.progress)
+            start(lane)
+
+        def start(lane: LaneProgress) -> None:
+            if lane.provider in self._draining:
+                self._joined.add(lane.provider)
+            else:
+                self._draining.add(lane.provider)
+                tasks.create_task(self._drain(lane, rooms))
+
+        for work in self._work:
+            if work.provider not in self._to_group:
+                start(progress[work.provider])
+        if self._to_group:
+            self._grouping = tasks.create_task(self._group(rooms, progress[TO_BE_GROUPED], joined))
+
+    async def _drain(self, progress: LaneProgress, rooms: Rooms) -> None:
+        """Drain a group's lane; then again, if others have joined the group, for a lane at work may pass them over."""
+        group = progress.provider
+        while not self._ending:
+            self._joined.discard(group)
+            # What the lane before has settled must not look to this one as if it had not.
+            rooms.committer.commit()
+            progress.finished = False
+            self._lanes[group] = Lane(self._settings.providers.get(group), rooms, progress)
+            await self._lanes[group].drain()
+            if group not in self._joined:
+                break
+        self._draining.discard(group)
+
+    async def _group(self, rooms: Rooms, progress: LaneProgress, joined: Joined) -> None:
+        grouping = Grouping(self._settings, self._campaign, rooms.retry, progress, joined=joined, tell=self._tell)
+        try:
+            await grouping.group(list(self._to_group.values()))
+        except CampaignError as error:
+            self._halt(error)
+        finally:
+            progress.finished = True
+
+    @property
+    def _ending(self) -> bool:
+        return bool(self._stopped or self._error)
 
     @asynccontextmanager
     async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
@@ -271,7 +341,7 @@ class Run:
             self._stop(f"{number.name} received")
         elif self._signals == 2:
             self._answer(f"stopping at once: what is in flight is uncertain; writing the report {report}")
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 lane.abandon()
 
     def _until_told_to_leave(self, results: Iterator[Result]) -> Iterator[Result]:
@@ -292,9 +362,11 @@ class Run:
         """Start nothing new; wait for what has been handed over."""
         if not self._stopped:
             self._stopped = why
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             lane.stop()
-        awaiting = sum(lane.awaiting for lane in self._lanes)
+        if self._grouping:
+            self._grouping.cancel()
+        awaiting = sum(lane.awaiting for lane in self._lanes.values())
         if why:
             replies = "1 reply" if awaiting == 1 else f"{awaiting} replies"
             what = f"waiting for {replies}, then " if awaiting else ""

@@ -42,7 +42,7 @@ ROOMY_CACHE = 24 * 1024
 """KiB of pages kept in memory while a list is enrolled. Addresses come in no order: with less, the pages of their index
 are written and read again and again, and a million of them take a third longer."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSIONS = {"ledger-schema": 2, "shared-schema": 3}
 """Kept in SQLite's user_version. A file with a lower one is an earlier release's, and is brought up to date."""
 
 
@@ -62,7 +62,7 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
         with transaction(connection):
             if connection.pragma("user_version") == 0:
                 connection.execute(_sql(schema))
-                connection.pragma("user_version", SCHEMA_VERSION)
+                connection.pragma("user_version", SCHEMA_VERSIONS[schema])
             _migrate(connection, path, schema)
         return connection
 
@@ -80,9 +80,9 @@ def check_release(release: str) -> None:
 def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
     """Bring what an earlier release has made up to date, in the caller's transaction. Raises StateError."""
     version = connection.pragma("user_version")
-    if version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSIONS[schema]:
         raise StateError(f"{path} was written by a later release of campaign (schema {version}): upgrade campaign")
-    for number in range(version + 1, SCHEMA_VERSION + 1):
+    for number in range(version + 1, SCHEMA_VERSIONS[schema] + 1):
         connection.execute(_sql(f"{schema}-{number}"))
         connection.pragma("user_version", number)
 
@@ -126,7 +126,7 @@ def open_for_reading(path: Path, schema: str) -> apsw.Connection:
     with translated(path):
         connection = apsw.Connection(reading_uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         _hear_signals(connection)
-        if connection.pragma("user_version") in (0, SCHEMA_VERSION):
+        if connection.pragma("user_version") in (0, SCHEMA_VERSIONS[schema]):
             return connection
         copy = apsw.Connection("")
         with copy.backup("main", connection, "main") as backup:

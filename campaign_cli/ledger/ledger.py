@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -32,6 +32,7 @@ from campaign_cli.ledger.owner import Owner, noticed, owner_here
 from campaign_cli.ledger.revisions import Revisions
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
+from campaign_cli.model.dns import Lack
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.recipient import Recipient
@@ -239,6 +240,32 @@ class Ledger:
         with self._durable():
             self._connection.execute(self._sql["resend_uncertain"], {"listing": self.listing})
             return self._connection.changes()
+
+    # ---- domains that no provider claims, each a group of its own ----
+
+    def regroup(self, groups: Mapping[str, str], lacks: Mapping[str, Lack]) -> None:
+        """Put what is left of each domain into its group, and bounce it where no mail can ever get to the domain."""
+        with self._durable():
+            self._connection.executemany(
+                self._sql["regroup"],
+                ({"domain": domain, "group": group, "listing": self.listing} for domain, group in groups.items()),
+            )
+            self._connection.executemany(
+                self._sql["bounce_domain"],
+                (
+                    {"domain": domain, "enhanced_code": lack.enhanced_code, "reason": lack, "listing": self.listing}
+                    for domain, lack in lacks.items()
+                ),
+            )
+
+    def defer_domains(self, reasons: Mapping[str, str], *, due_at: float, now: float, lifetime: float) -> None:
+        """Defer what is left of each domain until `due_at`, or let it expire: its first attempt was `lifetime` ago."""
+        with self._durable():
+            values = {"due_at": due_at, "now": now, "too_long_ago": now - lifetime, "listing": self.listing}
+            self._connection.executemany(
+                self._sql["defer_domain"],
+                (values | {"domain": domain, "reason": reason} for domain, reason in reasons.items()),
+            )
 
     # ---- the uncertain ----
 

@@ -1,4 +1,4 @@
-"""What all campaigns of a state folder share: suppressed addresses, and the providers' budgets."""
+"""What all campaigns of a state folder share: suppressed addresses, the providers' budgets, and what DNS has said."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import apsw
 from campaign_cli.ledger.clock import BudgetClock
 from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
 from campaign_cli.model.address import Address
+from campaign_cli.model.dns import Lack, MailHosts
 from campaign_cli.policy.limits import Allowance, Charge, Pace, allowance
 
 SCHEMA = "shared-schema"
 
 CHARGE_MEMORY = 8 * 86400.0
 """Seconds a charge is kept: longer than the longest period a limit can be written in (a week)."""
+
+HOSTS_MEMORY = 30 * 86400.0
+"""Seconds for which MX hosts are kept when they are no longer to be believed: for days on which DNS cannot be asked."""
+
+LONGEST_BELIEVED = 86400.0
+"""Seconds that an answer of DNS is believed at most. RFC 2308 5 wants less than that for one that says no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,27 @@ class SharedState:
         """Know that the campaign's ledger was opened for sending for the `epoch`-th time."""
         with translated(self.path), transaction(self._connection):
             self._connection.execute("REPLACE INTO owners VALUES (?, ?)", (campaign, epoch))
+
+    def mail_hosts(self, now: float) -> dict[str, MailHosts]:
+        """What DNS said of domains and may still be believed at `now` (UTC seconds); 0.0: all that is remembered."""
+        with translated(self.path):
+            rows = self._connection.execute("SELECT domain, hosts, lack, until FROM mail_hosts WHERE until > ?", (now,))
+            return {
+                domain: MailHosts(tuple(hosts.split()), until - now, Lack(lack) if lack else None)
+                for domain, hosts, lack, until in rows
+            }
+
+    def remember(self, found: Mapping[str, MailHosts], now: float) -> None:
+        """Keep what DNS said at `now` (UTC seconds) as long as it may be believed, and forget what is very old."""
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute("DELETE FROM mail_hosts WHERE until < ?", (now - HOSTS_MEMORY,))
+            self._connection.executemany(
+                "REPLACE INTO mail_hosts VALUES (?, ?, ?, ?)",
+                (
+                    (domain, " ".join(each.hosts), each.lack, now + min(each.ttl, LONGEST_BELIEVED))
+                    for domain, each in found.items()
+                ),
+            )
 
     def suppress(self, addresses: Iterable[Address], *, reason: str, now: float) -> int:
         """Never mail these again; how many were not suppressed before. `now` is UTC seconds."""

@@ -33,9 +33,10 @@ class RowStatus(StrEnum):
 P, D, S = State.PENDING, State.DEFERRED, State.SUBMITTING
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # Marked before anything is handed over; found on the suppression list; impossible to compose.
-    P: frozenset({S, State.SUPPRESSED, State.FAILED}),
-    D: frozenset({S, State.SUPPRESSED, State.FAILED}),
+    # Marked before anything is handed over; found on the suppression list; impossible to compose; or judged by what
+    # DNS says of the domain.
+    P: frozenset({S, D, State.SUPPRESSED, State.FAILED, State.BOUNCED, State.EXPIRED}),
+    D: frozenset({S, State.SUPPRESSED, State.FAILED, State.BOUNCED, State.EXPIRED}),
     # Judged by its reply; given back, because the session ended before the content did; or nobody knows.
     S: frozenset({P, D, State.DELIVERED, State.BOUNCED, State.EXPIRED, State.UNCERTAIN}),
     # Lifted from the suppression list; made again by a better template; sent again because the user says so; or

@@ -71,8 +71,8 @@ class Sending:
     def start(self, *options: str) -> Running:
         """Start it."""
         command = [PYTHON, "-m", "campaign_cli", "send", *self.order.options(), *options]
-        # Our scratch files are on disk too; and nobody's settings are ours.
-        clean = {"CAMPAIGN_STATE": str(self.folder / "state"), "TMPDIR": str(self.folder)}
+        # Our scratch files are on disk too; nobody's settings are ours; and nobody's nameserver is asked.
+        clean = {"CAMPAIGN_STATE": str(self.folder / "state"), "TMPDIR": str(self.folder), "CAMPAIGN_DNS": "off"}
         return Running(command, cwd=self.folder, env=os.environ | clean)
 
     def send(self, count: int) -> Ran:

@@ -77,11 +77,11 @@ def happen_in_migrations(nth: int, number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
         return True
 
-    def traced(connection: apsw.Connection, *arguments: Any) -> None:
-        if connection.pragma("user_version") < database.SCHEMA_VERSION:
+    def traced(connection: apsw.Connection, path: Path, schema: str) -> None:
+        if connection.pragma("user_version") < database.SCHEMA_VERSIONS[schema]:
             # It sees the commit, too.
             connection.exec_trace = reach
-        migrate(connection, *arguments)
+        migrate(connection, path, schema)
 
     database._migrate = traced  # type: ignore[assignment]
 

@@ -178,7 +178,7 @@ class Scene:
         return Run(
             [sys.executable, *by, "send", "list.csv", *arguments],
             cwd=self.folder,
-            env=os.environ | {"CAMPAIGN_STATE": str(self.state)} | variables,
+            env=os.environ | {"CAMPAIGN_STATE": str(self.state), "CAMPAIGN_DNS": "off"} | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

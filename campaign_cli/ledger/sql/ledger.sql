@@ -1,10 +1,13 @@
 -- name: enrol
 -- A recipient that this listing already names stays as it is: no row changes, and the row is a duplicate.
 -- Who was handed a message keeps the fields it was made of: if it is sent again, then with the same bytes.
+-- Who has a final result of DNS or a server keeps the group it was reached in.
 INSERT INTO recipients (key, local, domain, provider, line, fields, listing, state)
 VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')
 ON CONFLICT (key) DO UPDATE
-SET provider = excluded.provider, listing = excluded.listing, line = excluded.line,
+SET provider = CASE WHEN recipients.state IN ('delivered', 'bounced', 'expired')
+               THEN recipients.provider ELSE excluded.provider END,
+    listing = excluded.listing, line = excluded.line,
     fields = CASE WHEN recipients.state IN ('deferred', 'failed', 'suppressed')
                     OR (recipients.state = 'pending' AND recipients.attempts = 0)
              THEN excluded.fields ELSE recipients.fields END
@@ -98,6 +101,22 @@ WHERE id = ? AND state = 'submitting'
 UPDATE recipients
 SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'pending' END, attempts = attempts - 1
 WHERE id = ? AND state = 'submitting'
+
+-- name: regroup
+UPDATE recipients SET provider = :group
+WHERE provider = :domain AND state IN ('pending', 'deferred') AND listing = :listing
+
+-- name: bounce_domain
+UPDATE recipients SET state = 'bounced', code = NULL, reply = NULL, enhanced_code = :enhanced_code, reason = :reason
+WHERE provider = :domain AND state IN ('pending', 'deferred') AND listing = :listing
+
+-- name: defer_domain
+-- To ask DNS is to try: from then on its time runs.
+UPDATE recipients
+SET state = CASE WHEN first_attempt_at < :too_long_ago THEN 'expired' ELSE 'deferred' END,
+    code = NULL, reply = NULL, enhanced_code = '4.4.3', reason = :reason, due_at = max(due_at, :due_at),
+    first_attempt_at = coalesce(first_attempt_at, :now)
+WHERE provider = :domain AND state IN ('pending', 'deferred') AND listing = :listing
 
 -- name: work
 SELECT provider, count(*), min(due_at) FROM recipients

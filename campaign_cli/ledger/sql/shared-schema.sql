@@ -29,3 +29,11 @@ CREATE TABLE owners (
     campaign TEXT PRIMARY KEY,
     epoch    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What DNS said of each domain's mail: its MX hosts, or why it has none; believed until `until`, in UTC seconds.
+CREATE TABLE mail_hosts (
+    domain TEXT PRIMARY KEY,
+    hosts  TEXT NOT NULL,  -- separated by spaces
+    lack   TEXT,
+    until  REAL NOT NULL
+) STRICT, WITHOUT ROWID;

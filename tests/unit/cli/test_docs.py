@@ -145,7 +145,9 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:
     shown = ", ".join(f"`{domain}`" for domain in domains[:3])
-    return "every other domain" if name == DEFAULT else shown + (f" and {len(domains) - 3} more" * (len(domains) > 3))
+    if not domains:
+        return "every other domain" if name == DEFAULT else "by MX hosts alone"
+    return shown + (f" and {len(domains) - 3} more" * (len(domains) > 3))
 
 
 def test_the_shipped_providers_are_those_of_the_docs() -> None:

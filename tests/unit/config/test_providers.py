@@ -163,7 +163,7 @@ def test_every_shipped_provider_has_sound_figures_and_no_key_that_nothing_means(
         or not SHIPPED[name].pace.windows
         or table["connections"] not in CONNECTIONS
         or table["messages_per_connection"] not in MESSAGES
-        or bool(table["domains"]) == (name == "default")
+        or bool(table["domains"] or table["mx_suffixes"]) == (name == "default")
         or not re.fullmatch(r"[a-z0-9-]+", name)
     ]
     assert wrong == []

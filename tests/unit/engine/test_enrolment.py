@@ -14,6 +14,7 @@ import pytest
 
 from campaign_cli.audience.lists import ContactList, open_list
 from campaign_cli.config.providers import shipped_providers
+from campaign_cli.config.settings import Settings
 from campaign_cli.engine import enrolment as module
 from campaign_cli.engine.enrolment import LONG, enrol, pays
 from campaign_cli.ledger.ledger import Ledger
@@ -86,8 +87,8 @@ def written(content: str, name: str = "list.csv") -> ContactList:
 
 def enrolled(ledger: Ledger, contacts: ContactList) -> None:
     prepared: Any = SimpleNamespace(contacts=contacts, template=SimpleNamespace(path="hello.txt"))
-    settings: Any = SimpleNamespace(providers=PROVIDERS)
-    enrol(ledger, settings, prepared)
+    with closing(SharedState.open(Path("shared.db"))) as shared:
+        enrol(ledger, shared, Settings(PROVIDERS), prepared)
 
 
 def everything(ledger: Ledger) -> list[object]:

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from campaign_cli.config.providers import shipped_providers
-from campaign_cli.ledger.database import SCHEMA_VERSION
+from campaign_cli.ledger.database import SCHEMA_VERSIONS
 from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
@@ -97,7 +97,7 @@ def test_what_release_1_made_goes_on_and_has_the_schema_of_a_new_one(tmp_path: P
     shared.close()
     for old, new in ((ledger_file, "ledger.db"), (shared_file, "shared.db")):
         assert schema_of(old) == schema_of(tmp_path / "new" / new)
-        assert schema_of(old)[0] == SCHEMA_VERSION
+        assert schema_of(old)[0] == SCHEMA_VERSIONS[f"{old.stem}-schema"]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_what_a_later_release_made_is_left_to_it(tmp_path: Path) -> None:
     ledger_file, _ = made_by_release_1(tmp_path)
     connection = apsw.Connection(str(ledger_file))
-    connection.pragma("user_version", SCHEMA_VERSION + 1)
+    connection.pragma("user_version", SCHEMA_VERSIONS["ledger-schema"] + 1)
     connection.close()
     with pytest.raises(StateError, match="by a later release of campaign"):
         Ledger.read(ledger_file)

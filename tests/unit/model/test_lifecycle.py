@@ -22,12 +22,14 @@ def test_recovery_makes_what_was_in_flight_uncertain_and_leaves_the_rest() -> No
 
 
 def test_only_a_mark_leads_to_what_may_have_been_handed_over_and_only_what_has_no_result_is_marked() -> None:
-    # But for the user's word.
+    # But for the user's word, and for what DNS says of a domain: that hands nothing over.
     marked = {after: sources(after) for after in [*HANDED_OVER, State.UNCERTAIN, State.SUBMITTING]}
     before_mark = {State.PENDING, State.DEFERRED}
     assert marked == {after: {State.SUBMITTING} for after in marked} | {
         State.SUBMITTING: before_mark,
         State.DELIVERED: {State.SUBMITTING, State.UNCERTAIN},
+        State.BOUNCED: {State.SUBMITTING} | before_mark,
+        State.EXPIRED: {State.SUBMITTING} | before_mark,
     }
 
 
@@ -43,7 +45,7 @@ def test_no_way_through_the_table_delivers_without_a_mark_or_leaves_a_delivery(w
             way.append(wish)
     for before, after in itertools.pairwise(way):
         assert before not in HANDED_OVER
-        if after in HANDED_OVER | {State.UNCERTAIN} and (before, after) != (State.UNCERTAIN, State.DELIVERED):
+        if after in (State.DELIVERED, State.UNCERTAIN) and (before, after) != (State.UNCERTAIN, State.DELIVERED):
             assert before is State.SUBMITTING
         if after is State.SUBMITTING:
             assert before in (State.PENDING, State.DEFERRED)

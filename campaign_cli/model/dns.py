@@ -1,0 +1,52 @@
+"""What DNS is asked about a domain's mail, and what it says: data, as a reply is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """Whom to ask, and how. `nameservers` are addresses with their ports; none: those of the system.
+
+    `timeout` is how many seconds a question may take with all its repetitions, `concurrency` how many are asked at
+    once.
+    """
+
+    nameservers: tuple[tuple[str, int], ...] = ()
+    timeout: float = 5.0
+    concurrency: int = 100
+    off: bool = False
+
+
+class Lack(StrEnum):
+    """Why no mail can ever get to a domain. The values are what the report says."""
+
+    DOMAIN = "the domain does not exist"
+    HOST = "the domain has neither MX hosts nor an address"
+    NULL_MX = "the domain takes no mail (null MX)"
+
+    @property
+    def enhanced_code(self) -> str:
+        """The enhanced status code (RFC 3463; RFC 7505 4.1 for a null MX)."""
+        return "5.1.10" if self is Lack.NULL_MX else "5.1.2"
+
+
+@dataclass(frozen=True, slots=True)
+class MailHosts:
+    """The hosts that take a domain's mail: lower-case A-labels, sorted. Without any, `lack` says why.
+
+    `ttl` is how many seconds that may be believed.
+    """
+
+    hosts: tuple[str, ...]
+    ttl: float
+    lack: Lack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """DNS did not say this time; it may the next."""
+
+    reason: str

@@ -1,0 +1,114 @@
+"""Asking DNS where a domain's mail goes (RFC 5321 5.1), by way of dnspython."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from dns import asyncresolver, exception, name, rcode, rdatatype, resolver
+from dns.message import QueryMessage
+from dns.nameserver import Do53Nameserver
+
+from campaign_cli.model.dns import Dns, Lack, MailHosts, Unresolved
+
+TRY = 2.0
+"""Seconds after which a question is asked again, of the next nameserver if there is one; resolv.conf's 5 leave no time
+for that in a whole question's."""
+
+TROUBLE_AFTER = 3.0
+"""Seconds without an answer to the plainest question after which nobody is there."""
+
+PAYLOAD = 1232
+"""Octets of an answer by UDP that get through in one piece (dnsflagday.net/2020); a longer one comes by TCP."""
+
+
+class Resolver:
+    """Asks nameservers. What DNS or the network does is never raised."""
+
+    def __init__(self, dns: Dns) -> None:
+        self._unconfigured = ""
+        try:
+            self._resolver = asyncresolver.Resolver(configure=not dns.nameservers)
+        except (exception.DNSException, OSError, ValueError):
+            self._resolver = asyncresolver.Resolver(configure=False)
+            self._unconfigured = "this machine has no nameserver"
+        if dns.nameservers:
+            self._resolver.nameservers = [Do53Nameserver(address, port) for address, port in dns.nameservers]
+        self._resolver.timeout = min(TRY, dns.timeout)
+        self._resolver.lifetime = dns.timeout
+        self._resolver.use_edns(0, 0, PAYLOAD)
+
+    async def trouble(self) -> str:
+        """Why no nameserver can be asked anything, in words; "": one can.
+
+        It is asked for the nameservers of the root. To refuse that is an answer, too: that of an authoritative server.
+        SERVFAIL is what a resolver says that has lost the network, and a root that does not exist is a lie.
+        """
+        if self._unconfigured:
+            return self._unconfigured
+        said = await self._ask(name.root, rdatatype.NS, min(TROUBLE_AFTER, self._resolver.lifetime))
+        if isinstance(said, QueryMessage):
+            return "" if said.rcode() == rcode.NOERROR else "it says that there is no DNS at all"
+        return said.reason if said.lost else ""
+
+    async def mail_hosts(self, domain: str) -> MailHosts | Unresolved:
+        """The hosts that take the mail of `domain`: its MX, or itself, when it has none and an address.
+
+        That there are none is believed only when the answer bears a SOA record: it says on whose authority (RFC 2308).
+        """
+        asked = name.from_text(f"{domain}.")
+        mx = await self._ask(asked, rdatatype.MX)
+        if isinstance(mx, _Failed):
+            return Unresolved(mx.reason)
+        if mx.rcode() == rcode.NXDOMAIN:
+            return _none(Lack.DOMAIN, mx)
+        if found := mx.resolve_chaining().answer:
+            hosts = {each.exchange.to_text(omit_final_dot=True).lower() for each in found} - {"."}
+            return MailHosts(tuple(sorted(hosts)), _ttl(mx), None if hosts else Lack.NULL_MX)
+        for kind in (rdatatype.A, rdatatype.AAAA):
+            address = await self._ask(asked, kind)
+            if isinstance(address, _Failed):
+                return Unresolved(address.reason)
+            if address.resolve_chaining().answer:
+                return MailHosts((domain,), min(_ttl(mx), _ttl(address)))
+        return _none(Lack.HOST, mx)
+
+    async def _ask(
+        self, asked: name.Name, kind: rdatatype.RdataType, lifetime: float | None = None
+    ) -> QueryMessage | _Failed:
+        """The answer, whose code is NOERROR or NXDOMAIN; else why there is none."""
+        try:
+            answer = await self._resolver.resolve(
+                asked, kind, search=False, raise_on_no_answer=False, lifetime=lifetime
+            )
+        except resolver.NXDOMAIN as error:
+            return cast(QueryMessage, error.kwargs["responses"][asked])
+        except resolver.NoNameservers as error:
+            said = error.kwargs["errors"][-1][-2]
+            # A code, in words; or what went wrong on the way.
+            lost = not isinstance(said, str) or said == rcode.to_text(rcode.SERVFAIL)
+            return _Failed(f"DNS fails: {said}", lost)
+        except exception.Timeout:
+            return _Failed("DNS does not answer in time", lost=True)
+        except (exception.DNSException, OSError, EOFError) as error:
+            return _Failed(f"DNS makes no sense: {error}", lost=True)
+        return answer.response
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why there is no answer. `lost`: it may be for want of a network rather than for what was asked."""
+
+    reason: str
+    lost: bool
+
+
+def _none(lack: Lack, said: QueryMessage) -> MailHosts | Unresolved:
+    if not any(each.rdtype == rdatatype.SOA for each in said.authority):
+        return Unresolved(f"DNS says, on nobody's authority: {lack}")
+    return MailHosts((), _ttl(said), lack)
+
+
+def _ttl(said: QueryMessage) -> float:
+    """Seconds: the shortest of the records that led to the answer; of one that says no, the SOA's (RFC 2308 5)."""
+    return float(said.resolve_chaining().minimum_ttl)
