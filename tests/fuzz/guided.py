@@ -1,6 +1,7 @@
 """One target under Atheris (libFuzzer), which goes on from inputs that reach code no other did.
 
-`python -m tests.fuzz.guided TARGET MINUTES FOLDER`: the first input that breaks a law ends it, is left in FOLDER, and is said as small as it can be.
+`python -m tests.fuzz.guided TARGET MINUTES FOLDER`: the first input that breaks a law ends it, is left in FOLDER, and
+is said as small as it can be.
 """
 
 from __future__ import annotations
