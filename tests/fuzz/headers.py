@@ -62,7 +62,7 @@ TOKENS = (
 def check(octets: bytes) -> None:
     """Refused for a control character, else each field arrives alone and with the value it had."""
     value = octets.decode("utf-8", "replace")
-    controls = any(character < " " and character != "\t" or character == "\x7f" for character in value)
+    controls = any((character < " " and character != "\t") or character == "\x7f" for character in value)
     try:
         texts = {name: text_field(name, value) for name in ("Subject", LONG)}
         name = mailbox_field("To", Mailbox(value, Address("ann", "x.example")))
