@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from yaml.reader import ReaderError
 
 from campaign_cli.model.errors import ConfigError
 
@@ -39,21 +40,27 @@ def read_yaml(path: Path, findings: list[str]) -> dict[str, Given]:
     A key that stands there twice is added to `findings`. Raises ConfigError when nothing can be read at all.
     """
     try:
-        text = path.read_bytes()
-        if len(text) > MAX_SIZE:
+        octets = path.read_bytes()
+        if len(octets) > MAX_SIZE:
             raise ConfigError([f"{path}: has more than {MAX_SIZE} bytes, so it is not a configuration"])
-        root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
+        text = octets.decode("utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}; name another with --config"]) from None
     except RecursionError:
         raise ConfigError([f"{path}: is nested too deep"]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}:{line}: is not UTF-8 text; save it as UTF-8"]) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"the character U+{error.character:04X} cannot stand in it; take it out"
+        raise ConfigError([f"{path}:{line}: is not YAML: {what}"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        where = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise ConfigError([f"{path}{line}: is not YAML: {problem}"]) from None
+        raise ConfigError([f"{path}{where}: is not YAML: {problem}"]) from None
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == "tag:yaml.org,2002:null"):
         return {}
     if not isinstance(root, yaml.MappingNode):

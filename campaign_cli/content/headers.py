@@ -75,13 +75,17 @@ def _joined(name: str, words: Sequence[str]) -> bytes:
     whole = f"{name}: {' '.join(words)}"
     if len(whole) <= LINE:
         return f"{whole}\r\n".encode()
-    lines = [f"{name}: {words[0]}"]
+    lines, line = [], [f"{name}: {words[0]}"]
+    length, blank = len(line[0]), False
     for word in words[1:]:
         # A line of nothing but white space would be taken for the end of the header block.
-        if word and lines[-1].strip() and len(lines[-1]) + 1 + len(word) > LINE:
-            lines.append("")
-        lines[-1] += f" {word}"
-    return "\r\n".join(lines).encode() + b"\r\n"
+        if word and not blank and length + 1 + len(word) > LINE:
+            lines.append(" ".join(line))
+            line, length, blank = [""], 0, True
+        line.append(word)
+        length += 1 + len(word)
+        blank = blank and not word.strip()
+    return "\r\n".join([*lines, " ".join(line)]).encode() + b"\r\n"
 
 
 def _refuse_control(name: str, value: str) -> None:

@@ -26,6 +26,7 @@ SAMPLES = (
     + TAKEN,
     b"\x02" + b"250 ok\r\n250 ok\r\n250 2.0.0 queued\r\n" * 8 + b"421 4.7.0 too many\r\n",
     b"\x05" + b"250 ok\r\n452-4.2.2 full\r\n452 4.2.2 mailbox\r\n354 go\r\n250 taken\r\n" + TAKEN,
+    b"\x01" + b"250 ok\r\n250 ok\r\n354 go\r\n150 wait\r\n250 ok\r\n",
     b"\x00" + b"450 4.7.1 greylisted \xe2\x80\xa6\r\n250 reset\r\n" + TAKEN,
 )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
+from campaign_cli.cli.streams import shown
 from campaign_cli.config.load import KEYS, load_settings
 from campaign_cli.config.settings import Settings
 from campaign_cli.model.errors import ConfigError
@@ -76,4 +78,6 @@ def check(octets: bytes) -> None:
             assert isinstance(load_settings(path, {}), Settings)
         except ConfigError as error:
             assert error.findings
-            assert all(finding.startswith(f"{path}:") for finding in error.findings), error.findings
+            for finding in error.findings:
+                assert re.match(rf"{re.escape(str(path))}(:[1-9][0-9]*: .|: is nested too deep$)", finding), finding
+                assert shown(finding).isprintable()
