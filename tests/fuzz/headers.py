@@ -62,12 +62,14 @@ TOKENS = (
 def check(octets: bytes) -> None:
     """Refused for a control character, else each field arrives alone and with the value it had."""
     value = octets.decode("utf-8", "replace")
+    control = any((character < " " and character != "\t") or character == "\x7f" for character in value)
     try:
         texts = {name: text_field(name, value) for name in ("Subject", LONG)}
         name = mailbox_field("To", Mailbox(value, Address("ann", "x.example")))
     except ComposeError:
-        assert any(character < " " or character == "\x7f" for character in value)
+        assert control
         return
+    assert not control
     block = b"".join((*texts.values(), name))
     check_block(block, [*texts, "To"])
     for parser in (policy.default, policy.compat32):

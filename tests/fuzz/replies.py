@@ -46,7 +46,7 @@ TOKENS = (
     ),
 )
 
-_TAKES = re.compile(rb"2[0-9][0-9](?: [^\n]*)?")
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])[^\n]*)?")
 
 
 def check(octets: bytes) -> None:
@@ -80,7 +80,19 @@ def check(octets: bytes) -> None:
                 assert transaction.handed_over
                 assert transaction.durable
         assert not any(unicodedata.category(character) == "Cc" for character in str(answer))
-    assert delivered <= sum(bool(_TAKES.fullmatch(line.rstrip(b"\r"))) for line in words.split(b"\n")[:-1])
+    assert delivered <= _positive(words)
+
+
+def _positive(words: bytes) -> int:
+    """Whole 2yz replies until something is none (RFC 5321 4.2), told without the product's parser."""
+    count, code = 0, b""
+    for line in words.split(b"\n")[:-1]:
+        found = _LINE.fullmatch(line.rstrip(b"\r"))
+        if not found or (code and found[1] != code):
+            break
+        code = found[1] if found[2] == b"-" else b""
+        count += not code and found[1].startswith(b"2")
+    return count
 
 
 def _message(number: int, *, durable: bool) -> Transaction:
