@@ -30,7 +30,7 @@ DEATHS_FORGIVEN = 3
 """How often workers may die in a row before they have started, until the run gives up."""
 
 MOST_SIGNING = 16
-"""Workers that sign: more of them make more than one sender takes off their hands."""
+"""Workers that sign: more of them make more than the one that sends can send."""
 
 RELIEF = "make room and run again, or compose without processes: --workers 0"
 
@@ -265,6 +265,6 @@ def workers_for(count: int, *, signed: bool = False) -> int:
     A signature costs ten times what all else does: then the sender waits, and its core is a worker's as well.
     """
     cores = len(os.sched_getaffinity(0))
-    return (
-        min(cores, MOST_SIGNING, max(count // 200, 1)) if signed else min(max(cores - 1, 1), 4, max(count // 1000, 1))
-    )
+    if signed:
+        return min(cores, MOST_SIGNING, max(count // 200, 1))
+    return min(max(cores - 1, 1), 4, max(count // 1000, 1))

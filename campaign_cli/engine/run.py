@@ -170,7 +170,8 @@ class Run:
     async def _send(self) -> None:
         committer = Committer(self._campaign.ledger, self._halt)
         budgets = Budgets(self._campaign.shared, self._halt)
-        workers, signed = self._settings.workers, self._prepared.composer.signer is not None
+        workers = self._settings.workers
+        signed = self._prepared.composer.signer is not None
         suppressions = Suppressions(self._campaign.shared, tell=self._tell, failed=self._halt)
         composers = Composers(
             self._prepared.composer,

@@ -187,6 +187,7 @@ class Dialogue:
         self.cut_off = reply.code == 421
         if not self._asked:
             self._close(f"the server said unasked: {reply}")
+            self._withdraw()
             return
         self._asked -= 1
         transaction, phase = self._expected.popleft()
@@ -267,6 +268,16 @@ class Dialogue:
 
     def _close(self, why: str) -> None:
         self.closing = self.closing or Silence(why)
+
+    def _withdraw(self) -> None:
+        """Write nothing of what waits to be written, when all that was written has been answered.
+
+        Content that followed a reply to nothing would get another's reply, or be read as commands.
+        """
+        self._output.clear()
+        self._expected.clear()
+        for transaction in self._in_flight:
+            transaction.handed_over = False
 
     def _out_of_step(self, reply: Reply, endings: Endings) -> None:
         """A reply that cannot stand where it stands: from here on nobody knows which reply answers what."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 LONGEST = 1 << 14
@@ -61,3 +61,17 @@ def _lines(octets: bytes, random: Random, samples: Sequence[bytes], tokens: Sequ
 def _splice(octets: bytes, random: Random, samples: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
     other = random.choice(samples)
     return octets[: random.randint(0, len(octets))] + other[random.randint(0, len(other)) :]
+
+
+def smallest(octets: bytes, broken: Callable[[bytes], bool]) -> bytes:
+    """`octets` without all that need not be there for it to be `broken`."""
+    length = len(octets)
+    while length := length // 2:
+        place = 0
+        while place < len(octets):
+            without = octets[:place] + octets[place + length :]
+            if broken(without):
+                octets = without
+            else:
+                place += length
+    return octets

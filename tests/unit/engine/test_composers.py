@@ -10,7 +10,7 @@ import pytest
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import load_template
 from campaign_cli.engine import composers as module
-from campaign_cli.engine.composers import DEATHS_FORGIVEN, Composers, compose
+from campaign_cli.engine.composers import DEATHS_FORGIVEN, Composers, compose, workers_for
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
@@ -218,3 +218,24 @@ def test_many_who_kill_workers_at_the_same_time_do_not_end_the_run(
     room = during(tmp_path, act, workers=4)
     assert (len(room.told), room.failures) == (8, [])
     assert sorted(name for name, what in room.told if what == DIED) == [f"killer{batch}" for batch in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("cores", "count", "signed", "workers"),
+    [
+        (1, 100_000, False, 1),
+        (2, 100_000, False, 1),
+        (2, 100_000, True, 2),
+        (8, 100_000, False, 4),
+        (8, 100_000, True, 8),
+        (64, 100_000, True, 16),
+        (8, 900, False, 1),
+        (8, 900, True, 4),
+        (8, 1, True, 1),
+    ],
+)
+def test_those_that_sign_have_every_core(
+    monkeypatch: pytest.MonkeyPatch, cores: int, count: int, signed: bool, workers: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert workers_for(count, signed=signed) == workers

@@ -93,10 +93,15 @@ def test_a_session_that_was_aborted_is_unusable_at_once() -> None:
 
 
 # 6
-def test_a_reply_that_comes_before_the_content_is_written_is_no_answer_to_it() -> None:
-    dialogue, ended = begun(PIPELINING, OK + OK + GO + OK, of=1)
-    assert (ended, type(dialogue.closing)) == ([], Silence)
-    assert told(dialogue.received(NO)) == ["n0 dot 550"]
+@pytest.mark.parametrize("offers", [PLAIN, PIPELINING])
+@pytest.mark.parametrize("early", [OK, NO, BYE])
+def test_after_a_reply_that_comes_before_the_content_is_written_it_is_not_handed_over(
+    offers: Offers, early: bytes
+) -> None:
+    dialogue, ended = begun(offers, OK, OK)
+    ended += told(dialogue.received(GO + early))
+    assert (ended, type(dialogue.closing)) == (["n0 mail"], Silence)
+    assert (dialogue.output(), dialogue.handed_over, dialogue.idle, dialogue.received(OK)) == (b"", 0, True, [])
 
 
 # 7
