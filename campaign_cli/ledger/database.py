@@ -142,7 +142,7 @@ def reading_uri(path: Path) -> str:
 
     Without a WAL beside it nobody is writing, and SQLite is told that the file is immutable, or it would create one.
     """
-    quiet = not Path(f"{path}-wal").exists()
+    quiet = not Path(f"{path.resolve()}-wal").exists()
     return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
 
 

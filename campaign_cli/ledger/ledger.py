@@ -117,7 +117,8 @@ class Ledger:
             # From here on what is committed is synced by `sync`, and not by SQLite within each commit.
             connection.pragma("synchronous", "NORMAL")
             connection.wal_autocheckpoint(CHECKPOINTED_AT_ONCE)
-            log = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            # Beside the file itself, where `path` is a link to it.
+            log = os.open(f"{connection.db_filename('main')}-wal", os.O_RDWR | os.O_CLOEXEC)
         return cls(path, connection, log)
 
     @classmethod

@@ -199,3 +199,19 @@ def test_whatever_stands_in_a_file_is_settings_or_findings_with_their_lines(
         lines = [int(finding.removeprefix(f"{folder}/campaign.yaml:").partition(":")[0]) for finding in error.findings]
         assert lines == sorted(lines)
         assert 1 <= lines[0] <= lines[-1] <= text.count("\n")
+
+
+@pytest.mark.parametrize("value", ["{x: [1, {y: z}]}", "[[1]]", "-1", '"\\0"', "2026-01-01", ".nan", "!!binary aGk="])
+@pytest.mark.parametrize("key", KEYS)
+def test_no_value_of_any_key_is_taken_for_another_or_ends_in_anything_but_settings_or_its_line(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    file = tmp_path / "campaign.yaml"
+    file.write_text(f"{key}: {value}\n")
+    try:
+        load_settings(file, {})
+        said = []
+    except ConfigError as error:
+        said = str(error).splitlines()
+    assert all(line.startswith(f"{file}:1: ") for line in said)
+    assert said or value not in ("{x: [1, {y: z}]}", '"\\0"')
