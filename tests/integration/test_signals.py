@@ -191,7 +191,7 @@ def at_a_template(campaign, stack) -> Waiting:
 
 
 def at_the_list(campaign, stack) -> Waiting:
-    prepare(campaign, rows=300_000)
+    prepare(campaign, rows=100_000)
     run = start(campaign, stack)
     until(lambda: any(ignoring(pid, signal.SIGINT) for pid in children(run)))
     return Waiting(run, INTERRUPTED)
