@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaign_cli.cli.main import EPILOG
-from campaign_cli.cli.options import config_options, json_option, settings_of
+from campaign_cli.cli.options import config_options, json_option
 from campaign_cli.cli.streams import check_written
 from campaign_cli.model.errors import ExitCode
 
@@ -62,15 +62,17 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
     LIST is CSV, TSV, JSON lines or XLSX; - is standard input. Running the same campaign again sends only to those
     who have no final result yet. Every option may also stand in campaign.yaml; the command line wins.
     """
-    settings = settings_of(config, **options)
+    from campaign_cli.config.load import read_settings
+
+    settings, wrong = read_settings(config, options)
 
     from campaign_cli.cli.display import Display
     from campaign_cli.cli.logs import start_logging
     from campaign_cli.engine.preparation import prepare
 
-    start_logging(verbose=settings.verbose, file=None if settings.dry_run else settings.log_file)
+    start_logging(verbose=settings.verbose, file=None if settings.dry_run or wrong else settings.log_file)
     display = Display(quiet=settings.quiet, json=settings.json)
-    prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer)
+    prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer, wrong=wrong)
     if prepared.contacts.encoding:
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
     for warning in prepared.warnings:

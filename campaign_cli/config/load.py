@@ -21,7 +21,7 @@ from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_li
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
-from campaign_cli.model.errors import ConfigError, UsageError
+from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
 from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
@@ -39,6 +39,16 @@ def load_settings(config: Path | None, options: Mapping[str, Scalar | tuple[str,
     The command line wins. Raises ConfigError with every finding, each with its file and line; UsageError when all
     of them are about the command line.
     """
+    settings, wrong = read_settings(config, options)
+    if wrong:
+        raise wrong
+    return settings
+
+
+def read_settings(
+    config: Path | None, options: Mapping[str, Scalar | tuple[str, ...]]
+) -> tuple[Settings, CampaignError | None]:
+    """The same of what is right in them, and the error for what is not. Raises ConfigError when nothing can be read."""
     path = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     findings: list[str] = []
     given = read_yaml(path, findings) if path else {}
@@ -63,7 +73,7 @@ class _Loader:
         self._options = options
         self._findings = findings
 
-    def settings(self) -> Settings:
+    def settings(self) -> tuple[Settings, CampaignError | None]:
         self._check_keys()
         take = self._take
         fields: dict[str, Any] = {
@@ -87,12 +97,14 @@ class _Loader:
                 self._complain(relays.place, wrong)
         if rules := self._file.get("replies"):
             fields["replies"] = user_rules(rules, fields["providers"], self._complain)
-        if self._findings:
-            in_options = all(finding.startswith("--") for finding in self._findings)
-            raise (
-                UsageError("\n".join(self._findings)) if in_options else ConfigError(sorted(self._findings, key=_line))
-            )
-        return Settings(**fields)
+        return Settings(**fields), self._wrong()
+
+    def _wrong(self) -> CampaignError | None:
+        if not self._findings:
+            return None
+        if all(finding.startswith("--") for finding in self._findings):
+            return UsageError("\n".join(self._findings))
+        return ConfigError(sorted(self._findings, key=_line))
 
     def _check_keys(self) -> None:
         for key, given in self._file.items():

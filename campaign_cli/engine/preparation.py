@@ -40,42 +40,34 @@ class Prepared:
     """What a person should know, and what stops nothing."""
 
 
-def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO | None = None) -> Prepared:
-    """Check list, template and settings together. Raises one CampaignError with everything that is wrong."""
-    problems: list[CampaignError] = []
-    if settings.template is None:
+def prepare(
+    settings: Settings,
+    source: str,
+    *,
+    now: datetime,
+    stdin: BinaryIO | None = None,
+    wrong: CampaignError | None = None,
+) -> Prepared:
+    """Check list, template and settings together. Raises one CampaignError with everything that is wrong.
+
+    `wrong` is what is already known to be wrong with the settings: then only the list and the template are checked.
+    """
+    problems: list[CampaignError] = [wrong] if wrong else []
+    if settings.template is None and not wrong:
         problems.append(UsageError("no template: give one with --template FILE, or as template: in campaign.yaml"))
-    contacts, template = None, None
-    try:
-        contacts = open_list(source, email_column=settings.email_column, stdin=stdin)
-    except CampaignError as error:
-        problems.append(error)
-    try:
-        if settings.template:
-            template = load_template(
-                settings.template,
-                subject=settings.subject,
-                list_unsubscribe=settings.list_unsubscribe,
-                headers=settings.headers,
-                utm=settings.utm,
+    contacts, template = _opened(settings, source, stdin, problems)
+    if wrong:
+        raise _joined(problems)
+    links = settings.unsubscribe
+    if template and links and (twice := template.header_names & {"list-unsubscribe", "list-unsubscribe-post"}):
+        problems.append(
+            ConfigError(
+                [
+                    f"{links.place}: unsubscribe makes {min(twice)}, which {template.path} or list_unsubscribe has as "
+                    "well: take one of them out"
+                ]
             )
-    except CampaignError as error:
-        problems.append(error)
-    if template:
-        try:
-            made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
-            template.check({*contacts.columns, *made} if contacts else None)
-        except CampaignError as error:
-            problems.append(error)
-        if settings.unsubscribe and (twice := template.header_names & {"list-unsubscribe", "list-unsubscribe-post"}):
-            problems.append(
-                ConfigError(
-                    [
-                        f"{settings.unsubscribe.place}: unsubscribe makes {min(twice)}, which {template.path} or "
-                        "list_unsubscribe has as well: take one of them out"
-                    ]
-                )
-            )
+        )
     sender = _sender(settings, template, problems)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
     if not settings.relays and not settings.sandbox and not settings.dry_run:
@@ -132,6 +124,31 @@ def prepare(settings: Settings, source: str, *, now: datetime, stdin: BinaryIO |
         sandbox=sandbox,
         warnings=tuple(warnings),
     )
+
+
+def _opened(
+    settings: Settings, source: str, stdin: BinaryIO | None, problems: list[CampaignError]
+) -> tuple[ContactList | None, Template | None]:
+    """The list and the template, and whether they fit each other."""
+    contacts, template = None, None
+    try:
+        contacts = open_list(source, email_column=settings.email_column, stdin=stdin)
+    except CampaignError as error:
+        problems.append(error)
+    try:
+        if settings.template:
+            template = load_template(
+                settings.template,
+                subject=settings.subject,
+                list_unsubscribe=settings.list_unsubscribe,
+                headers=settings.headers,
+                utm=settings.utm,
+            )
+            made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
+            template.check({*contacts.columns, *made} if contacts else None)
+    except CampaignError as error:
+        problems.append(error)
+    return contacts, template
 
 
 def _name(settings: Settings, source: str, now: datetime) -> str:

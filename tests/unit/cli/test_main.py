@@ -200,6 +200,18 @@ def test_a_template_that_names_what_the_list_has_not_is_told_with_all_else(capsy
     assert [line.partition("'")[0] for line in lines[1:3]] == ["campaign: bad.txt:6: ", "campaign: bad.txt: from: "]
 
 
+def test_a_configuration_that_is_wrong_hides_nothing_that_is_wrong_with_the_list_or_the_template(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("campaign.yaml").write_text("limit: x\ntemplate: bad.txt\nrelay: [smtp://a, 5]\nlog_file: log\n")
+    Path("bad.txt").write_text("---\nsubject: Hello\n---\nHello {{ nam }}\n")
+    code, lines = said(["send", "bad.csv"], capsys)
+    assert (code, [line.split(":")[1].strip() for line in lines]) == (78, ["campaign.yaml", "campaign.yaml", "bad.csv"])
+    code, lines = said(["send", "list.csv"], capsys)
+    assert (code, [line.split(":")[1].strip() for line in lines]) == (78, ["campaign.yaml", "campaign.yaml", "bad.txt"])
+    assert not Path("log").exists()
+
+
 def test_everything_wrong_in_the_configuration_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     Path("campaign.yaml").write_text("relly: smtp://h\nlimit: x\nrate: {yaho: 1/h}\nrelay: smtp://ann:hunter2@h\n")
     assert said(HELLO, capsys) == (
