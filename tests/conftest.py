@@ -1,6 +1,17 @@
-"""No test asks a nameserver of this machine: what is enrolled and sent to does not depend on where tests run."""
+"""What no test depends on: where the tests run, and who has started them."""
 
 import os
+import signal
 
 # For this process and those that tests start; a test that asks one of its own says so in campaign.yaml.
 os.environ["CAMPAIGN_DNS"] = "off"
+
+# A shell's `&` and nohup have these ignored, and what a test starts would hear none of those that it is sent.
+for number, default in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
