@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
-from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers
+from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers, with_others
 from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
@@ -95,6 +95,7 @@ class _Loader:
         if relays := self._file.get("relays"):
             for wrong in unknown_providers(fields["relays"], fields["providers"]):
                 self._complain(relays.place, wrong)
+            fields["relays"] = tuple(with_others(relay, fields["providers"]) for relay in fields["relays"])
         if rules := self._file.get("replies"):
             fields["replies"] = user_rules(rules, fields["providers"], self._complain)
         return Settings(**fields), self._wrong()

@@ -14,7 +14,7 @@ from campaign_cli.config.given import Given
 from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
 from campaign_cli.model.relay import Relay, parse_relay
-from campaign_cli.policy.providers import Providers
+from campaign_cli.policy.providers import DEFAULT, Providers
 
 PRIORITIES = range(1, 1001)
 WEIGHTS = range(1, 1001)
@@ -62,6 +62,11 @@ def unknown_providers(relays: tuple[Relay, ...], providers: Providers) -> list[s
         # A domain that belongs to nobody is a provider of its own.
         if "." not in name
     ]
+
+
+def with_others(relay: Relay, providers: Providers) -> Relay:
+    """A relay that serves `default` serves all that have no other name: so it knows those that have."""
+    return replace(relay, excluded=frozenset(providers.by_name)) if DEFAULT in relay.providers else relay
 
 
 class _Reader:

@@ -27,7 +27,8 @@ class Relay:
 
     `chunking` is whether CHUNKING (RFC 3030) is used where it is offered. `title` is the name it was given; "": none.
     Of the relays that can be had those with the lowest `priority` are used, each as much as its `weight` says; with at
-    most `connections` sessions. `providers` are those it serves, `from_domains` whose mail it takes; empty: all.
+    most `connections` sessions. `providers` are those it serves, with `default` among them also all but `excluded`;
+    `from_domains` are those whose mail it takes. Empty: all.
     `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
     With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
@@ -42,6 +43,7 @@ class Relay:
     weight: int = 1
     connections: int | None = None
     providers: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
     from_domains: frozenset[str] = frozenset()
     source_address: str | None = None
     ehlo_name: str | None = None
@@ -56,7 +58,9 @@ class Relay:
 
     def serves(self, provider: str) -> bool:
         """Whether it takes mail to this provider."""
-        return not self.providers or provider in self.providers
+        if not self.providers or provider in self.providers:
+            return True
+        return "default" in self.providers and provider not in self.excluded
 
     def sends_for(self, domain: str) -> bool:
         """Whether it takes mail whose From has this domain."""

@@ -108,3 +108,9 @@ def test_everything_that_is_wrong_with_relays_is_told_at_once_each_with_its_line
 def test_what_is_wrong_with_all_of_them_is_told(tmp_path: Path, text: str, said: str) -> None:
     (found,) = findings(tmp_path, text)
     assert found.startswith(said)
+
+
+def test_a_relay_for_default_serves_every_provider_without_a_name(tmp_path: Path) -> None:
+    (relay,) = load(tmp_path, "relays: [{url: smtp://h, providers: [yahoo, default]}]").relays
+    served = {name: relay.serves(name) for name in ("yahoo", "gmail", "acme.example", "mx:mx.acme.example")}
+    assert served == {"yahoo": True, "gmail": False, "acme.example": True, "mx:mx.acme.example": True}
