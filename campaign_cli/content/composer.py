@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
-from hashlib import blake2b, sha256
+from hashlib import sha256
 
+from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.dkim import Signer
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
+from campaign_cli.content.multipart import Body, alternative, mixed
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
@@ -40,6 +42,7 @@ class Composer:
         reply_to: Mailbox | None = None,
         signer: Signer | None = None,
         unsubscribe: Unsubscribe | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         self._template = template
         self.sender = sender
@@ -50,6 +53,7 @@ class Composer:
         """What the campaign's Message-IDs end in."""
         self.signer = signer
         self._unsubscribe = unsubscribe
+        self._attachments = attachments
 
     @cached_property
     def digest(self) -> str:
@@ -57,7 +61,7 @@ class Composer:
         same, so are they. Raises TemplateError."""
         fields = [field.decode() for field in (self._from, *self._reply_to)]
         # Nothing where there is nothing: what was sent before there were these has its hash of then.
-        more = [each.made_of() for each in (self.signer, self._unsubscribe) if each]
+        more = [each.made_of() for each in (self.signer, self._unsubscribe, self._attachments) if each]
         return sha256(json.dumps([fields, self._template.made_of(), *more]).encode()).hexdigest()
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
@@ -78,20 +82,21 @@ class Composer:
             *[text_field(name, value) for name, value in headers],
             b"MIME-Version: 1.0\r\n",
         ]
-        text = _part("plain", rendered.text)
-        if rendered.html is None:
-            part_header, body = text
-            part_names: tuple[str, ...] = ("Content-Type", "Content-Transfer-Encoding")
-        else:
-            part_header, body = _alternatives(message_id, text, _part("html", rendered.html))
-            part_names = ("Content-Type",)
-        block = b"".join(header) + part_header
+        body = _text("plain", rendered.text)
+        if rendered.html is not None:
+            body = alternative(message_id, body, _text("html", rendered.html))
+        if self._attachments and (files := self._attachments.sections(fields)):
+            body = mixed(message_id, body, files)
+        multipart = body.fields.startswith(b"Content-Type: multipart/")
+        part_names = ("Content-Type",) if multipart else ("Content-Type", "Content-Transfer-Encoding")
+        block = b"".join(header) + body.fields
         check_block(block, (*self._names, *[name for name, _ in headers], "MIME-Version", *part_names))
-        if len(body) > LARGEST:
-            raise ComposeError(f"the message has {len(body):,} bytes, and no provider takes more than {LARGEST:,}")
+        size = len(body.text) + sum(map(len, body.behind))
+        if size > LARGEST:
+            raise ComposeError(f"the message has {size:,} bytes, and no provider takes more than {LARGEST:,}")
         if self.signer:
-            block = self.signer.fields(block, body, date=int(date)) + block
-        return Message(message_id, block + b"\r\n" + body, date)
+            block = self.signer.fields(block, body.text, body.behind, date=int(date)) + block
+        return Message(message_id, b"".join([block, b"\r\n", body.text, *body.behind]), date)
 
 
 def display_name(fields: Mapping[str, str]) -> str:
@@ -114,20 +119,8 @@ def _date_field(date: int) -> bytes:
     return text_field("Date", format_datetime(datetime.fromtimestamp(date, UTC)))
 
 
-def _part(subtype: str, text: Filled) -> tuple[bytes, bytes]:
-    """The header and the body of a text part."""
-    encoding, body = encoded(text.bones, text.values)
-    header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
-    return header.encode(), body
-
-
-def _alternatives(message_id: str, *parts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """multipart/alternative, the best last (RFC 2046 5.1.4)."""
-    # Made from the Message-ID, which the ledger draws with a secret: no field can have it in its text.
-    boundary = b"=_" + blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
-    line = b"--" + boundary + b"\r\n"
-    sections = [b"%b%b\r\n%b\r\n" % (line, header, body) for header, body in parts]
-    return (
-        b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n',
-        b"".join([*sections, b"--", boundary, b"--\r\n"]),
-    )
+def _text(subtype: str, text: Filled) -> Body:
+    """A text part."""
+    encoding, octets = encoded(text.bones, text.values)
+    fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    return Body(fields.encode(), octets)

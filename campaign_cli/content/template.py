@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import jinja2
 
-from campaign_cli.content.frontmatter import Entry, Split, split
+from campaign_cli.content.attachments import Pattern
+from campaign_cli.content.frontmatter import LISTS, Entry, Split, split
 from campaign_cli.content.links import tracked
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.shapes import Filled, Texts
@@ -30,7 +31,7 @@ class Kind(Enum):
     TEXT = (".txt", ".text")
 
 
-OWN_KEYS = ("subject", "from", "reply_to")
+OWN_KEYS = ("subject", "from", "reply_to", *LISTS)
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -84,6 +85,9 @@ class Template:
         _check_keys(path, parts)
         self.sender_text = _fixed(path, entries.get("from"))
         self.reply_to = _fixed(path, entries.get("reply_to"))
+        named = entries["attachments"].items if "attachments" in entries else ()
+        self.attachments = tuple([Pattern(text, f"{path}:{line}", path.parent) for text, line in named])
+        """The files that its front matter names."""
         self._sources = Sources(path, parts)
         self._text = parts.body
         self._markdown = Markdown()

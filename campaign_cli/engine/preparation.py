@@ -15,6 +15,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine.attachments import find_attachments
 from campaign_cli.engine.passwords import unusable
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
@@ -68,6 +69,11 @@ def prepare(
                 ]
             )
         )
+    attachments = None
+    try:
+        attachments = find_attachments(settings, template, contacts) if template and contacts else None
+    except CampaignError as error:
+        problems.append(error)
     sender = _sender(settings, template, problems)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
     if not settings.relays and not settings.sandbox and not settings.dry_run:
@@ -111,7 +117,9 @@ def prepare(
         raise _joined(problems)
     unsubscribe = find_unsubscribe(settings, name, folder, warnings.append)
     reply_to = settings.reply_to or reply_to
-    composer = Composer(template, sender, reply_to=reply_to, signer=signer, unsubscribe=unsubscribe)
+    composer = Composer(
+        template, sender, reply_to=reply_to, signer=signer, unsubscribe=unsubscribe, attachments=attachments
+    )
     return Prepared(
         name=name,
         folder=folder,
