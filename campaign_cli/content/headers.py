@@ -27,22 +27,30 @@ def text_field(name: str, value: str) -> bytes:
     What looks like an encoded word is encoded itself, so that it arrives as it was written and never as what
     decoding it would give. Raises ComposeError for a value with a control character in it.
     """
+    if _PLAIN.fullmatch(value) and "=?" not in value:
+        if len(whole := f"{name}: {value}") <= LINE:
+            return f"{whole}\r\n".encode()
+        if folded := _folded(name, value.split(" ")):
+            return folded
     _refuse_control(name, value)
-    if _PLAIN.fullmatch(value) and "=?" not in value and (folded := _folded(name, value.split(" "))):
-        return folded
     return _joined(name, encoded_words(name, value))
 
 
 def mailbox_field(name: str, mailbox: Mailbox) -> bytes:
     """`name: "Display Name" <address>` (RFC 5322 3.4); without a name, the address alone. Raises ComposeError."""
-    _refuse_control(name, mailbox.name)
     address = f"<{mailbox.address.email}>"
+    if len(whole := f"{name}: {mailbox.name} {address}") <= LINE and _is_atoms(mailbox.name):
+        return f"{whole}\r\n".encode()
+    _refuse_control(name, mailbox.name)
     return _joined(name, [*_phrase(name, mailbox.name), address] if mailbox.name else [mailbox.address.email])
 
 
+def _is_atoms(name: str) -> bool:
+    return _ATOMS.fullmatch(name) is not None and "=?" not in name
+
+
 def _phrase(field: str, name: str) -> list[str]:
-    quoted = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
-    words = name.split(" ") if _ATOMS.fullmatch(name) else [quoted]
+    words = name.split(" ") if _is_atoms(name) else ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
     if _PLAIN.fullmatch(name) and "=?" not in name and max(map(len, words)) <= LINE - len(f"{field}: "):
         return words
     return encoded_words(field, name)
@@ -100,7 +108,7 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
     Looks at the finished bytes, whatever made them: a field's content that became a second field, as in
     CVE-2024-6923, is found here. Raises ComposeError.
     """
-    if _block_of(tuple(names)).fullmatch(block):
+    if _block_of(tuple(names), bounded=len(block) > LONGEST_LINE).fullmatch(block):
         return
     lines = block.split(b"\r\n")
     if any(re.search(rb"[\r\n\0]", line) or len(line) > LONGEST_LINE or not line.strip() for line in lines[:-1]):
@@ -109,14 +117,15 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _block_of(names: tuple[str, ...]) -> re.Pattern[bytes]:
+def _block_of(names: tuple[str, ...], *, bounded: bool) -> re.Pattern[bytes]:
     """What a header block with these fields looks like: each on its line, and on lines that begin with white space.
 
-    No line has a CR, an LF or a NUL in it, more than 998 octets, or nothing but white space.
+    No line has a CR, an LF or a NUL in it, or nothing but white space; nor, if `bounded`, more than 998 octets.
     """
+    # To look ahead takes most of the time, and a block as short as a line has no longer one.
+    bound = rb"(?=[^\r\n]{1,%d}\r)" % LONGEST_LINE if bounded else b""
     fields = [
-        rb"(?=[^\r\n]{1,%d}\r)%s: [^\r\n\0]*\r\n" % (LONGEST_LINE, re.escape(name).encode())
-        + rb"(?:(?=[^\r\n]{1,%d}\r)[ \t]++[^\r\n\0]+\r\n)*" % LONGEST_LINE
+        bound + re.escape(name).encode() + rb": [^\r\n\0]*\r\n(?:" + bound + rb"[ \t]++[^\r\n\0]+\r\n)*"
         for name in names
     ]
     return re.compile(b"".join(fields), re.IGNORECASE)

@@ -23,6 +23,9 @@ _WORD = f"x{secrets.token_hex(8)}x"
 
 _WORDS = re.compile(rf"{_WORD}(\d+)x")
 
+_AT_ONCE = re.compile(r"<|  |\| | \||\|\|")
+"""What no values have between bars that are all plain."""
+
 Skeleton = tuple[str | int, ...]
 """Text, and the numbers of the values that stand between."""
 
@@ -57,7 +60,7 @@ class Texts:
 
     def text(self, page: Skeleton, values: Sequence[str]) -> Filled:
         """The text of the page that `page` makes of `values`, which are HTML."""
-        key = page, tuple([None if _is_plain(value) else value for value in values])
+        key = page, _kept(values)
         bones = self._known[key] if key in self._known else self._learnt(key, values)
         if bones is None:
             return Filled((0,), [plaintext("".join(filled(page, values)))])
@@ -75,6 +78,16 @@ class Texts:
             # The oldest: if it is still in use, it comes back at the cost of one message.
             del self._known[next(iter(self._known))]
         return bones
+
+
+def _kept(values: Sequence[str]) -> tuple[str | None, ...]:
+    """The values that take part in the layout, each in its place, None in those of the others."""
+    # Most messages have none: that is seen at one look. Where two values meet there is a bar, which may be a value's
+    # own: then all are looked at one by one, as they are where any is not plain.
+    joined = f"|{'|'.join(values)}|"
+    if joined.isprintable() and not _AT_ONCE.search(joined):
+        return (None,) * len(values)
+    return tuple([None if _is_plain(value) else value for value in values])
 
 
 def _is_plain(value: str) -> bool:

@@ -17,6 +17,7 @@ from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.lock import CampaignLock
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.errors import UsageError
 from campaign_cli.model.lifecycle import UNFINISHED
 
@@ -113,7 +114,7 @@ def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:
     ledger = folder.ledger(name)
     if not ledger.exists():
         return
-    finished = Ledger.read(ledger)
+    finished = LedgerView.read(ledger)
     try:
         states = finished.states()
     finally:
@@ -124,10 +125,10 @@ def _start_afresh(sandbox: Path, folder: StateFolder, name: str) -> None:
         path.unlink()
 
 
-def read_ledger(folder: StateFolder, name: str) -> Ledger:
+def read_ledger(folder: StateFolder, name: str) -> LedgerView:
     """The ledger of the campaign `name`, for reading, also while it runs. Raises UsageError when there is none."""
     _check_name(folder, name)
-    return Ledger.read(folder.ledger(name))
+    return LedgerView.read(folder.ledger(name))
 
 
 def _check_name(folder: StateFolder, name: str) -> None:

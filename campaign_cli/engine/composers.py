@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.worker import Order, answered
 from campaign_cli.engine.process import program, spawned
-from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, ComposeError, ResourceError
 from campaign_cli.model.frames import HEAD, framed
@@ -60,7 +60,7 @@ class Composers:
     def __init__(
         self,
         composer: Composer,
-        ledger: Ledger,
+        ledger: LedgerView,
         *,
         workers: int,
         clock: Callable[[], float],

@@ -15,7 +15,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.engine.progress import LaneProgress
-from campaign_cli.ledger.ledger import Work
+from campaign_cli.ledger.view import Work
 from campaign_cli.model.dns import Dns, MailHosts, Unresolved
 from campaign_cli.model.frames import HEAD, framed
 from campaign_cli.policy.retry import RetrySchedule, next_attempt

@@ -14,7 +14,7 @@ from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
 from campaign_cli.ledger import changes
-from campaign_cli.ledger.ledger import Place
+from campaign_cli.ledger.view import Place
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State

@@ -19,6 +19,7 @@ from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.engine.routes import check_served
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
@@ -117,7 +118,7 @@ def _enrolled_copy(
     strange = None
     existing = prepared.folder.ledger(prepared.name)
     if existing.exists():
-        original = Ledger.read(existing)
+        original = LedgerView.read(existing)
         original.copy_to(path)
         strange = original.noticed(shared, prepared.name) if prepared.sandbox is None else None
         original.close()
@@ -127,7 +128,7 @@ def _enrolled_copy(
     return ledger, strange
 
 
-def _groups(ledger: Ledger, shared: SharedState, providers: Providers, limit: int | None) -> tuple[Group, ...]:
+def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit: int | None) -> tuple[Group, ...]:
     groups = []
     for work in ledger.work():
         provider = providers.get(work.provider)
@@ -150,7 +151,7 @@ def _to_group(groups: Sequence[Group], settings: Settings) -> int:
     return sum(settings.providers.to_be_found(each.provider) for each in groups) if asks_dns(settings) else 0
 
 
-def _samples(ledger: Ledger, prepared: Prepared) -> tuple[Preview | str, ...]:
+def _samples(ledger: LedgerView, prepared: Prepared) -> tuple[Preview | str, ...]:
     """The first messages; for one that cannot be made, why."""
     recipients = ledger.samples(SAMPLES)
     made = asyncio.run(_composed(recipients, ledger, prepared)) if recipients else []
@@ -162,7 +163,7 @@ def _samples(ledger: Ledger, prepared: Prepared) -> tuple[Preview | str, ...]:
     )
 
 
-async def _composed(recipients: Sequence[Recipient], ledger: Ledger, prepared: Prepared) -> list[Message | str]:
+async def _composed(recipients: Sequence[Recipient], ledger: LedgerView, prepared: Prepared) -> list[Message | str]:
     """Made as a run makes them: in another process, for a template is a program, and may have no end."""
     made: dict[int, Message | str] = {}
     done = asyncio.get_running_loop().create_future()

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from campaign_cli.engine.campaign import hold_campaign
 from campaign_cli.ledger.folder import StateFolder
-from campaign_cli.ledger.ledger import Ledger, Standing
+from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.view import Standing
 from campaign_cli.model.address import Address
 from campaign_cli.model.errors import UsageError
 from campaign_cli.model.lifecycle import State

@@ -9,6 +9,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.revisions import Revision
+from campaign_cli.ledger.view import LedgerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ def _recipients(count: int) -> str:
     return "recipient was" if count == 1 else "recipients were"
 
 
-def to_send(ledger: Ledger, settings: Settings) -> int:
+def to_send(ledger: LedgerView, settings: Settings) -> int:
     """How many recipients a run would send to, those that are to be sent again included."""
     return sum(work.count for work in ledger.work()) + (ledger.uncertain() if settings.resend_uncertain else 0)
 
 
-def find_change(ledger: Ledger, settings: Settings, prepared: Prepared) -> Change | None:
+def find_change(ledger: LedgerView, settings: Settings, prepared: Prepared) -> Change | None:
     """What a person should know before the run goes on; None: nothing has changed, or nobody is the worse for it.
 
     The list is enrolled, and nobody has been marked yet. In the sandbox nothing is ever the worse.

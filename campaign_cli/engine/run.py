@@ -28,7 +28,7 @@ from campaign_cli.engine.routes import Routes, check_served
 from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
-from campaign_cli.ledger.ledger import Work
+from campaign_cli.ledger.view import Work
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State

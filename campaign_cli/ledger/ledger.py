@@ -10,95 +10,32 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import (
-    disk_failed,
-    open_database,
-    open_for_reading,
-    roomy,
-    statements,
-    transaction,
-    translated,
-)
+from campaign_cli.ledger.database import disk_failed, open_database, roomy, transaction, translated
 from campaign_cli.ledger.entries import Batch, Entry
-from campaign_cli.ledger.owner import Owner, noticed, owner_here
-from campaign_cli.ledger.revisions import Revisions
+from campaign_cli.ledger.owner import owner_here
 from campaign_cli.ledger.shared import SharedState
-from campaign_cli.model.address import Address
+from campaign_cli.ledger.view import SCHEMA, LedgerView, Place, Standing, recipient_of
 from campaign_cli.model.dns import Lack
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.result import Result
-
-SCHEMA = "ledger-schema"
 
 CHECKPOINTED_AT_ONCE = 8192
 """Pages (32 MiB) of the log after which a commit writes them to the database and waits for the disk: SQLite's own 1000
 would make it wait every tenth of a second of a fast run, for pages that are about to change again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is left for one provider: how many recipients, and when the first is due (UTC seconds)."""
+class Ledger(LedgerView):
+    """One campaign's `ledger.db`, open for writing. All methods raise StateError."""
 
-    provider: str
-    count: int
-    due_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the recipient with this key stands. `email` is the address as it is sent to."""
-
-    key: str
-    email: str
-    state: State
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One enrolment: of which list, the hash of its file's bytes ("" when not known), and when (UTC seconds)."""
-
-    number: int
-    list: str
-    digest: str
-    enrolled_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far a lane has come in its queue, which is ordered by when a recipient is due and by its line."""
-
-    due_at: float = -1.0
-    line: int = 0
-
-    @property
-    def values(self) -> dict[str, float]:
-        """As the statements take it."""
-        return {"after_due": self.due_at, "after_line": self.line}
-
-
-class Ledger:
-    """One campaign's `ledger.db`, open. All methods raise StateError."""
-
-    def __init__(self, path: Path, connection: apsw.Connection, log: int = -1) -> None:
-        self.path = path
-        self._connection = connection
-        self._sql = statements("ledger")
-        with translated(path):
-            row = connection.execute("SELECT name, secret, listing, list, template, epoch FROM campaign").fetchone()
-        if row is None:
-            raise StateError(f"{path} has no campaign in it: it was not finished being made; delete it")
-        self.name, self._secret, self.listing, self.list, self.template, self._epoch = row
-        self.revisions = Revisions(path, connection)
+    def __init__(self, path: Path, connection: apsw.Connection, log: int) -> None:
+        super().__init__(path, connection)
         self._log = log
         self._lost: StateError | None = None
 
@@ -121,28 +58,14 @@ class Ledger:
             log = os.open(f"{connection.db_filename('main')}-wal", os.O_RDWR | os.O_CLOEXEC)
         return cls(path, connection, log)
 
-    @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """For reading, also while a run writes; changes nothing."""
-        return cls(path, open_for_reading(path, SCHEMA))
-
-    def copy_to(self, path: Path) -> None:
-        """A copy of everything in it, as a file at `path`."""
-        with translated(path):
-            copy = apsw.Connection(str(path))
-            with copy.backup("main", self._connection, "main") as backup:
-                backup.step()
-            copy.close()
-
     def close(self) -> None:
         """Give the file back."""
         with translated(self.path):
-            if self._log >= 0:
-                os.close(self._log)
+            os.close(self._log)
             if self._lost:
                 # To write the log into the database would take for written what may not be.
                 self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            self._connection.close()
+        super().close()
 
     @contextmanager
     def _durable(self) -> Iterator[None]:
@@ -153,18 +76,6 @@ class Ledger:
         self.sync()
 
     # ---- whose it is ----
-
-    def noticed(self, shared: SharedState, name: str) -> str | None:
-        """Why it is not the ledger that the campaign `name` was last sent from, in words; None: it is.
-
-        `shared` is what the campaigns of its folder share.
-        """
-        with translated(self.path):
-            recorded = Owner(*next(self._connection.execute(self._sql["owner"])))
-            here = owner_here(self.path)
-        if self.name != name:
-            return f"is that of the campaign {self.name!r}: it was copied or renamed"
-        return noticed(recorded, here, shared.epoch(name), empty=self.listing == 0)
 
     def own(self, shared: SharedState, name: str, *, adopt: bool) -> str | None:
         """Make it this process's to send the campaign `name` from, to be called under that campaign's lock.
@@ -242,6 +153,12 @@ class Ledger:
             self._connection.execute(self._sql["resend_uncertain"], {"listing": self.listing})
             return self._connection.changes()
 
+    def resolve(self, recipients: Iterable[Standing], state: State, *, reason: str) -> None:
+        """Take the user's word for what became of uncertain recipients: all of them or none."""
+        rows = [(state.value, reason, each.key) for each in recipients]
+        with self._durable():
+            self._change("resolve", rows)
+
     # ---- domains that no provider claims, each a group of its own ----
 
     def regroup(self, groups: Mapping[str, str], lacks: Mapping[str, Lack]) -> None:
@@ -268,33 +185,6 @@ class Ledger:
                 (values | {"domain": domain, "reason": reason} for domain, reason in reasons.items()),
             )
 
-    # ---- the uncertain ----
-
-    def uncertain(self) -> int:
-        """How many recipients of the list are uncertain."""
-        with translated(self.path):
-            return int(self._connection.execute(self._sql["uncertain"], {"listing": self.listing}).get)
-
-    def all_uncertain(self) -> list[Standing]:
-        """Every uncertain recipient, also those whom the list no longer names."""
-        with translated(self.path):
-            return [
-                Standing(key, email, State(state))
-                for key, email, state in self._connection.execute(self._sql["all_uncertain"])
-            ]
-
-    def standing(self, address: Address) -> Standing | None:
-        """The recipient with this address; None: there is none."""
-        with translated(self.path):
-            row = self._connection.execute(self._sql["standing"], (address.key,)).fetchone()
-            return Standing(row[0], row[1], State(row[2])) if row else None
-
-    def resolve(self, recipients: Iterable[Standing], state: State, *, reason: str) -> None:
-        """Take the user's word for what became of uncertain recipients: all of them or none."""
-        rows = [(state.value, reason, each.key) for each in recipients]
-        with self._durable():
-            self._change("resolve", rows)
-
     # ---- the way of a recipient ----
 
     def claim(self, provider: str, count: int, now: float, after: Place) -> tuple[list[Recipient], Place]:
@@ -310,7 +200,7 @@ class Ledger:
                 with transaction(self._connection):
                     self._check_owner()
                     self._connection.executemany(self._sql["suppress_one"], suppressed)
-        claimed = [_recipient(*columns) for *columns, _, is_suppressed in rows if not is_suppressed]
+        claimed = [recipient_of(*columns) for *columns, _, is_suppressed in rows if not is_suppressed]
         return claimed, Place(rows[-1][-2], rows[-1][1]) if rows else after
 
     def commit(self, changes: Iterable[Change]) -> None:
@@ -347,73 +237,3 @@ class Ledger:
         except OSError as error:
             self._lost = disk_failed(self.path, error.strerror)
             raise self._lost from error
-
-    def message_id(self, recipient: Recipient, domain: str) -> str:
-        """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""
-        digest = blake2b(recipient.address.key.encode(), key=self._secret, digest_size=16).hexdigest()
-        return f"<{digest}@{domain}>"
-
-    # ---- what is known ----
-
-    def work(self) -> list[Work]:
-        """What is left to do, by provider, the largest first."""
-        with translated(self.path):
-            rows = self._connection.execute(self._sql["work"], {"listing": self.listing})
-            return [Work(provider, count, due_at) for provider, count, due_at in rows]
-
-    def has_work(self) -> bool:
-        """Whether anything is left to do."""
-        with translated(self.path):
-            return bool(self._connection.execute(self._sql["has_work"], {"listing": self.listing}).get)
-
-    def next_due(self, provider: str, after: Place) -> float | None:
-        """When the provider's next recipient behind `after` is due (UTC seconds); None: none is left."""
-        with translated(self.path):
-            values = {"provider": provider, "listing": self.listing}
-            row = self._connection.execute(self._sql["next_due"], values | after.values).fetchone()
-            return row[0] if row else None
-
-    def states(self) -> dict[str, int]:
-        """How many rows of the list stand in each state; their sum is the number of rows."""
-        with translated(self.path):
-            return dict(self._connection.execute(self._sql["states"], {"listing": self.listing}))
-
-    def last_listing(self) -> Listing | None:
-        """The list as it is now; None: it was enrolled before that was recorded, or never."""
-        with translated(self.path):
-            row = self._connection.execute(self._sql["last_listing"]).fetchone()
-            return Listing(*row) if row else None
-
-    def withdrawn(self) -> int:
-        """How many recipients without a final result the list no longer names."""
-        with translated(self.path):
-            row = self._connection.execute(self._sql["withdrawn"], {"listing": self.listing}).fetchone()
-            return row[0] if row else 0
-
-    def samples(self, count: int) -> list[Recipient]:
-        """The first recipients left to send to, in list order, unclaimed."""
-        with translated(self.path):
-            values = {"listing": self.listing, "count": count}
-            return [_recipient(*row) for row in self._connection.execute(self._sql["samples"], values)]
-
-    def results(self, *, withdrawn: bool = False) -> Iterator[Result]:
-        """One result for each row of the list, in list order; then, if asked, of those it no longer names."""
-        with translated(self.path):
-            values = {"listing": self.listing}
-            yield from map(Result._make, self._connection.execute(self._sql["results"], values))
-            if withdrawn:
-                yield from map(Result._make, self._connection.execute(self._sql["withdrawn_results"], values))
-
-
-def _recipient(
-    number: int,
-    line: int,
-    local: str,
-    domain: str,
-    provider: str,
-    fields: str,
-    attempts: int,
-    first_attempt_at: float | None,
-    dated_at: float | None,
-) -> Recipient:
-    return Recipient(number, line, Address(local, domain), provider, fields, attempts, first_attempt_at, dated_at)

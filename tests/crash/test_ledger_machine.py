@@ -28,8 +28,9 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.folder import StateFolder
-from campaign_cli.ledger.ledger import Ledger, Place
+from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import Place
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.lifecycle import State

@@ -12,8 +12,9 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.entries import batches
-from campaign_cli.ledger.ledger import Ledger, Listing, Place, Standing
+from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import LedgerView, Listing, Place, Standing
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import BadRow, Contact, Row
 from campaign_cli.model.errors import StateError
@@ -261,7 +262,7 @@ def test_each_enrolment_is_recorded_with_its_lists_hash(ledger: Ledger) -> None:
 
 def test_another_reader_sees_the_campaign_while_it_is_written(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"))
-    reader = Ledger.read(ledger.path)
+    reader = LedgerView.read(ledger.path)
     assert reader.states() == {"pending": 1}
     reader.close()
 

@@ -10,6 +10,7 @@ from campaign_cli.ledger.database import SCHEMA_VERSIONS
 from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import StateError
@@ -62,7 +63,7 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 def test_what_release_1_made_is_read_as_it_is_and_not_touched(tmp_path: Path) -> None:
     ledger_file, shared_file = made_by_release_1(tmp_path)
     before = files(tmp_path)
-    shared, ledger = SharedState.read(shared_file), Ledger.read(ledger_file)
+    shared, ledger = SharedState.read(shared_file), LedgerView.read(ledger_file)
     assert [each.email for each in shared.suppressions()] == ["dee@gmail.com"]
     assert ledger.states() == {"delivered": 1, "submitting": 1, "pending": 1, "invalid": 1}
     assert (ledger.revisions.all(), ledger.last_listing(), ledger.noticed(shared, "test")) == ([], None, None)
@@ -120,4 +121,4 @@ def test_what_a_later_release_made_is_left_to_it(tmp_path: Path) -> None:
     connection.pragma("user_version", SCHEMA_VERSIONS["ledger-schema"] + 1)
     connection.close()
     with pytest.raises(StateError, match="by a later release of campaign"):
-        Ledger.read(ledger_file)
+        LedgerView.read(ledger_file)

@@ -6,9 +6,10 @@ import pytest
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.entries import batches
-from campaign_cli.ledger.ledger import Ledger, Place
+from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.revisions import Revision
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.ledger.view import Place
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.lifecycle import State
