@@ -12,7 +12,8 @@ from hashlib import sha256
 from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.dkim import Signer
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
-from campaign_cli.content.multipart import Body, alternative, mixed
+from campaign_cli.content.images import Images
+from campaign_cli.content.multipart import MULTIPART, Body, alternative, mixed, related
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
@@ -31,6 +32,19 @@ LARGEST = 50_000_000
 """Octets in a message: more than any provider takes, and many are in hand at a time."""
 
 
+DESCRIBE_PARTS = ("MIME-Version", "Content-Type")
+DESCRIBE_TEXT = (*DESCRIBE_PARTS, "Content-Transfer-Encoding")
+"""Fields that say what a message's body is: of one text, or of several parts."""
+
+_TEXT_FIELDS = {
+    (kind, encoding): (
+        f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n".encode()
+    )
+    for kind in ("plain", "html")
+    for encoding in ("7bit", "quoted-printable", "base64")
+}
+
+
 class Composer:
     """Makes the messages of one campaign."""
 
@@ -42,6 +56,7 @@ class Composer:
         reply_to: Mailbox | None = None,
         signer: Signer | None = None,
         unsubscribe: Unsubscribe | None = None,
+        images: Images | None = None,
         attachments: Attachments | None = None,
     ) -> None:
         self._template = template
@@ -53,6 +68,7 @@ class Composer:
         """What the campaign's Message-IDs end in."""
         self.signer = signer
         self._unsubscribe = unsubscribe
+        self._images = images
         self._attachments = attachments
 
     @cached_property
@@ -61,7 +77,8 @@ class Composer:
         same, so are they. Raises TemplateError."""
         fields = [field.decode() for field in (self._from, *self._reply_to)]
         # Nothing where there is nothing: what was sent before there were these has its hash of then.
-        more = [each.made_of() for each in (self.signer, self._unsubscribe, self._attachments) if each]
+        parts = (self.signer, self._unsubscribe, self._images, self._attachments)
+        more = [made_of for each in parts if each and (made_of := each.made_of())]
         return sha256(json.dumps([fields, self._template.made_of(), *more]).encode()).hexdigest()
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
@@ -84,19 +101,25 @@ class Composer:
         ]
         body = _text("plain", rendered.text)
         if rendered.html is not None:
-            body = alternative(message_id, body, _text("html", rendered.html))
+            page, images = rendered.html, None
+            if self._images:
+                bones, images = self._images.shown(page.bones)
+                page = Filled(bones, page.values)
+            body = alternative(message_id, body, _text("html", page))
+            if images:
+                body = related(message_id, body, images)
         if self._attachments and (files := self._attachments.sections(fields)):
             body = mixed(message_id, body, files)
-        multipart = body.fields.startswith(b"Content-Type: multipart/")
-        part_names = ("Content-Type",) if multipart else ("Content-Type", "Content-Transfer-Encoding")
-        block = b"".join(header) + body.fields
-        check_block(block, (*self._names, *[name for name, _ in headers], "MIME-Version", *part_names))
-        size = len(body.text) + sum(map(len, body.behind))
+        described, text, behind = body
+        block = b"".join(header) + described
+        names = DESCRIBE_PARTS if described.startswith(MULTIPART) else DESCRIBE_TEXT
+        check_block(block, (*self._names, *[name for name, _ in headers], *names))
+        size = len(text) + sum(map(len, behind)) if behind else len(text)
         if size > LARGEST:
             raise ComposeError(f"the message has {size:,} bytes, and no provider takes more than {LARGEST:,}")
         if self.signer:
-            block = self.signer.fields(block, body.text, body.behind, date=int(date)) + block
-        return Message(message_id, b"".join([block, b"\r\n", body.text, *body.behind]), date)
+            block = self.signer.fields(block, text, behind, date=int(date)) + block
+        return Message(message_id, b"".join((block, b"\r\n", text, *behind)), date)
 
 
 def display_name(fields: Mapping[str, str]) -> str:
@@ -119,8 +142,6 @@ def _date_field(date: int) -> bytes:
     return text_field("Date", format_datetime(datetime.fromtimestamp(date, UTC)))
 
 
-def _text(subtype: str, text: Filled) -> Body:
-    """A text part."""
+def _text(kind: str, text: Filled) -> Body:
     encoding, octets = encoded(text.bones, text.values)
-    fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
-    return Body(fields.encode(), octets)
+    return _TEXT_FIELDS[kind, encoding], octets, ()

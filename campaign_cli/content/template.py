@@ -141,6 +141,19 @@ class Template:
         """The headers that it has by their own names, in lower case."""
         return frozenset(line.name.lower() for line in self._headers)
 
+    @property
+    def kind(self) -> Kind:
+        """What its body is."""
+        return self._kind
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The text of its file, and of every file that it names, by name; lines are counted as in the files.
+
+        Raises TemplateError.
+        """
+        return self._sources.all(self._environment)
+
     def made_of(self) -> list[object]:
         """All that its messages are made of besides a contact's fields, as JSON can say it.
 

@@ -1,4 +1,4 @@
-"""The files that go with a campaign's messages, all of them looked for before the first message."""
+"""The images and files that go with a campaign's messages, all of them looked for before the first message."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ import json
 from campaign_cli.audience.lists import ContactList
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.attachments import Attachments
-from campaign_cli.content.template import Template
+from campaign_cli.content.images import Images, may_show
+from campaign_cli.content.template import Kind, Template
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import TemplateError
 
 TOLD = 20
 """Missing files that are told one by one: a screen of them."""
+
+
+def find_images(template: Template, domain: str) -> Images | None:
+    """The images in the template's folder that it shows; None where there are none.
+
+    Raises TemplateError with all that are missing.
+    """
+    markdown = template.kind is Kind.MARKDOWN
+    if template.kind is Kind.TEXT or not may_show(template.sources, markdown=markdown):
+        return None
+    images = Images(template.path.parent, domain, template.sources, markdown=markdown)
+    if images.wrong:
+        raise TemplateError("\n".join(images.wrong))
+    return images
 
 
 def find_attachments(settings: Settings, template: Template, contacts: ContactList) -> Attachments | None:
