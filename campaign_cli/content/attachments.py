@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -48,9 +48,10 @@ class _Own(NamedTuple):
 class Attachments:
     """The files of one campaign's messages, in the order in which they were named."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        """Reads those that all messages have."""
+    def __init__(self, patterns: Sequence[Pattern], *, shown: Container[Path] = ()) -> None:
+        """Reads those that all messages have. What is `shown` in the text as an image does not go a second time."""
         self._patterns = tuple(patterns)
+        self._shown = shown
         self._files: list[bytes | _Own] = []
         self._octets = 0
         self._made_of: list[object] = []
@@ -71,7 +72,10 @@ class Attachments:
             self._files.append(_Own(pattern, located(within or ".", pattern.folder)))
             self._made_of.append(pattern.text)
             return
-        octets = contents(located(pattern.text, pattern.folder))
+        place = located(pattern.text, pattern.folder)
+        if place in self._shown:
+            return
+        octets = contents(place)
         self._octets = together(self._octets + len(octets))
         self._files.append(section(pattern.text, octets))
         self._made_of.append((pattern.text, sha256(octets).hexdigest()))

@@ -60,6 +60,8 @@ class Images:
         self._known: dict[str, tuple[str, bytes]] = {}
         self._pages: dict[Skeleton, tuple[Skeleton, tuple[bytes, ...]]] = {}
         self._octets = 0
+        self.places: set[Path] = set()
+        """Where the images are that are known by now."""
         self.wrong: list[str] = []
         """Images that are not there, each with file and line."""
         for file, source in sources.items():
@@ -103,7 +105,9 @@ class Images:
     def _image(self, name: str) -> tuple[str, bytes]:
         """The image's Content-ID, the same as long as name and content are, and its part. Raises FileError."""
         if name not in self._known:
-            octets = contents(located(name, self._folder))
+            place = located(name, self._folder)
+            octets = contents(place)
+            self.places.add(place)
             self._octets = together(self._octets + len(octets))
             digest = sha256(name.encode() + b"\0" + octets).hexdigest()
             content_id = f"{digest[:32]}@{self._domain}"

@@ -30,15 +30,17 @@ def find_images(template: Template, domain: str) -> Images | None:
     return images
 
 
-def find_attachments(settings: Settings, template: Template, contacts: ContactList) -> Attachments | None:
-    """What campaign.yaml names, else the template; None where that is nothing.
+def find_attachments(
+    settings: Settings, template: Template, contacts: ContactList, images: Images | None
+) -> Attachments | None:
+    """What campaign.yaml names, else the template, without what the page shows as one of `images`; None: nothing.
 
     Raises TemplateError with all that is wrong, also for single rows of the list. ListError.
     """
     patterns = template.attachments if settings.attachments is None else settings.attachments
     if not patterns:
         return None
-    attachments = Attachments(patterns)
+    attachments = Attachments(patterns, shown=images.places if images else ())
     there = f"the list's columns are: {', '.join(sorted(contacts.columns))}"
     unknown = [
         f"{place}: attachments: {name!r} is not a column of the list; {there}"

@@ -69,15 +69,15 @@ def prepare(
                 ]
             )
         )
-    attachments = None
-    try:
-        attachments = find_attachments(settings, template, contacts) if template and contacts else None
-    except CampaignError as error:
-        problems.append(error)
     sender = _sender(settings, template, problems)
     images = None
     try:
         images = find_images(template, sender.address.domain) if template and sender else None
+    except CampaignError as error:
+        problems.append(error)
+    attachments = None
+    try:
+        attachments = find_attachments(settings, template, contacts, images) if template and contacts else None
     except CampaignError as error:
         problems.append(error)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
@@ -112,7 +112,7 @@ def prepare(
             folder.check_local()
     except StateError as error:
         problems.append(error)
-    warnings: list[str] = []
+    warnings: list[str] = [*template.notes] if template else []
     signer = None
     try:
         signer = find_signer(settings, sender.address.domain, warnings.append) if sender else None
