@@ -32,6 +32,9 @@ LARGEST = 50_000_000
 """Octets in a message: more than any provider takes, and many are in hand at a time."""
 
 
+LARGEST_HEADER = 100_000
+"""Octets: Postfix cuts a header off that has more than 102,400 (header_size_limit), and no message needs as many."""
+
 DESCRIBE_PARTS = ("MIME-Version", "Content-Type")
 DESCRIBE_TEXT = (*DESCRIBE_PARTS, "Content-Transfer-Encoding")
 """Fields that say what a message's body is: of one text, or of several parts."""
@@ -115,6 +118,8 @@ class Composer:
         names = DESCRIBE_PARTS if described.startswith(MULTIPART) else DESCRIBE_TEXT
         check_block(block, (*self._names, *[name for name, _ in headers], *names))
         size = len(text) + sum(map(len, behind)) if behind else len(text)
+        if len(block) > LARGEST_HEADER:
+            raise ComposeError(f"the message's header has {len(block):,} bytes, and relays take {LARGEST_HEADER:,}")
         if size > LARGEST:
             raise ComposeError(f"the message has {size:,} bytes, and no provider takes more than {LARGEST:,}")
         if self.signer:
