@@ -19,6 +19,7 @@ from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
@@ -179,6 +180,15 @@ def _address(given: Given) -> Any:
     return parse_address(one_line(given))
 
 
+def _attachments(given: Given) -> tuple[Pattern, ...]:
+    entries = given.value if isinstance(given.value, list) else [given]
+    return tuple(each_of((entry, _attachment) for entry in entries))
+
+
+def _attachment(given: Given) -> Pattern:
+    return Pattern(one_line(given), given.place, given.base)
+
+
 def _some_time(given: Given) -> float:
     seconds = _duration(given)
     if not seconds:
@@ -264,6 +274,7 @@ _FIELDS: dict[str, Parse] = {
     "unsubscribe": unsubscribe_links,
     "headers": header_lines,
     "utm": utm_parameters,
+    "attachments": _attachments,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
@@ -29,6 +30,8 @@ class Settings:
     unsubscribe: UnsubscribeLinks | None = None
     headers: tuple[tuple[str, str], ...] = ()
     utm: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Pattern, ...] | None = None
+    """None: those of the template."""
     dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
     password: Password | None = None

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import jinja2
 
-from campaign_cli.content.frontmatter import Entry, Split, split
+from campaign_cli.content.attachments import Pattern
+from campaign_cli.content.frontmatter import LISTS, Entry, Split, split
 from campaign_cli.content.links import tracked
+from campaign_cli.content.mailmerge import taken_apart
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.shapes import Filled, Texts
 from campaign_cli.content.sources import NOT_THERE, Sources, mended
@@ -30,7 +32,7 @@ class Kind(Enum):
     TEXT = (".txt", ".text")
 
 
-OWN_KEYS = ("subject", "from", "reply_to")
+OWN_KEYS = ("subject", "from", "reply_to", *LISTS)
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -78,15 +80,21 @@ class Template:
         self.path = path
         self._made_of = (path, source, subject, list_unsubscribe, headers, utm)
         self._utm = utm
-        self._kind = _kind(path)
-        parts = split(path, source)
+        mailmerge = taken_apart(path, source)
+        self._kind = _kind(path.with_suffix(mailmerge.suffix) if mailmerge else path)
+        self.notes = mailmerge.notes if mailmerge else ()
+        """What a person should know about it."""
+        parts = mailmerge.parts if mailmerge else split(path, source)
         entries = {entry.key: entry for entry in parts.entries}
         _check_keys(path, parts)
         self.sender_text = _fixed(path, entries.get("from"))
         self.reply_to = _fixed(path, entries.get("reply_to"))
+        named = entries["attachments"].items if "attachments" in entries else ()
+        self.attachments = tuple([Pattern(text, f"{path}:{line}", path.parent) for text, line in named])
+        """The files that its front matter names."""
         self._sources = Sources(path, parts)
         self._text = parts.body
-        self._markdown = Markdown()
+        self._markdown = Markdown(breaks=mailmerge is not None)
         self._texts = Texts()
         self._lines_environment = self._sources.environment(escape=False)
         self._subject = self._subject_line(entries.get("subject"), subject)
@@ -96,6 +104,7 @@ class Template:
         if self._kind is Kind.MARKDOWN:
             self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
         self._body = _Renderer(self._sources.compiled(self._environment, path.name))
+        self._beside = self._text_beside(*mailmerge.text) if mailmerge and mailmerge.text else None
 
     def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
         """As pickle takes it to a worker process: what it was made of."""
@@ -108,6 +117,15 @@ class Template:
             # Told by `check`, with all else.
             return self._line("Subject", str(self.path), "")
         return self._line("Subject", f"{self.path}:{entry.line}", entry.text)
+
+    def _text_beside(self, text: str, line: int) -> _Line:
+        """The plain text that goes with HTML, where it is not to be made from that."""
+        environment = self._sources.environment(escape=False, finalize=Value)
+        try:
+            renderer = _Renderer(environment.from_string(text))
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(f"{self.path}:{line + error.lineno - 1}: {mended(error)}") from None
+        return _Line("the text", f"{self.path}:{line}", renderer, text, None)
 
     def _header_lines(
         self, parts: Split, list_unsubscribe: str | None, headers: tuple[tuple[str, str], ...]
@@ -137,6 +155,19 @@ class Template:
         """The headers that it has by their own names, in lower case."""
         return frozenset(line.name.lower() for line in self._headers)
 
+    @property
+    def kind(self) -> Kind:
+        """What its body is."""
+        return self._kind
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The text of its file, and of every file that it names, by name; lines are counted as in the files.
+
+        Raises TemplateError.
+        """
+        return self._sources.all(self._environment)
+
     def made_of(self) -> list[object]:
         """All that its messages are made of besides a contact's fields, as JSON can say it.
 
@@ -145,7 +176,8 @@ class Template:
         sources = self._sources.all(self._environment)
         sources.pop(self.path.name)
         lines = [(line.name, line.source) for line in (self._subject, *self._headers)]
-        return [self._kind.name, lines, self._text, sorted(sources.items()), *([self._utm] if self._utm else [])]
+        more = [each for each in (self._utm, self._beside and self._beside.source) if each]
+        return [self._kind.name, lines, self._text, sorted(sources.items()), *more]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
@@ -165,7 +197,7 @@ class Template:
 
     def _undeclared(self, sources: Mapping[str, str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
         """Each variable that is no column, with its place."""
-        for line in (self._subject, *self._headers):
+        for line in (self._subject, *self._headers, *([self._beside] if self._beside else [])):
             for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]:
                 yield line.place, name
         for file, names in undeclared(self._environment, sources, columns).items():
@@ -188,7 +220,14 @@ class Template:
         page = self._markdown.page("".join(pieces)) if self._kind is Kind.MARKDOWN else _taken_apart(pieces)
         if self._utm:
             page = page._replace(bones=tracked(page.bones, self._utm))
-        return Rendered(subject, headers, self._texts.text(*page), page)
+        return Rendered(subject, headers, self._plain(fields) if self._beside else self._texts.text(*page), page)
+
+    def _plain(self, fields: Mapping[str, str]) -> Filled:
+        assert self._beside
+        try:
+            return _taken_apart(self._beside.renderer.pieces(fields))
+        except Exception as error:
+            raise ComposeError(f"{self._beside.place}: {self._beside.name}: {_message(error)}") from None
 
     def _rendered(self, line: _Line, fields: Mapping[str, str]) -> str:
         if line.same is not None:

@@ -8,6 +8,7 @@ import pytest
 from campaign_cli.config.load import KEYS, campaign_name, load_settings
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import DkimFile, Password, Settings, UnsubscribeLinks
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.errors import UsageError
@@ -29,6 +30,7 @@ list_unsubscribe: <https://example.org/u>
 unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", key: token.key}
 headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
 utm: {source: club, medium: email}
+attachments: [terms.pdf, "invoices/{{ id }}.pdf"]
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
@@ -85,6 +87,9 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         unsubscribe=UnsubscribeLinks("https://example.org/{{ token }}", "mailto:u@example.org", tmp_path / "token.key"),
         headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
         utm=(("source", "club"), ("medium", "email")),
+        attachments=tuple(
+            Pattern(text, f"{tmp_path}/campaign.yaml:12", tmp_path) for text in ("terms.pdf", "invoices/{{ id }}.pdf")
+        ),
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),
