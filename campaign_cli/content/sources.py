@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -13,7 +12,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.compiler import Compiler, calls
-from campaign_cli.content.frontmatter import Split
+from campaign_cli.content.manuscript import Manuscript
 from campaign_cli.model.errors import TemplateError
 
 EXAMPLES = "Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}"
@@ -24,11 +23,11 @@ NOT_THERE = "is not a file of UTF-8 text in the template's folder"
 class Sources:
     """Gives Jinja2 the template and what lies in its folder, and nothing from outside of it."""
 
-    def __init__(self, path: Path, parts: Split) -> None:
-        self._path = path
-        self._folder = path.parent.resolve()
+    def __init__(self, manuscript: Manuscript) -> None:
+        self._path = manuscript.page
+        self._folder = self._path.parent.resolve()
         # A comment as long as the front matter: so every line keeps the number that it has in the file.
-        self._body = "{#" + "\n" * (parts.body_line - 1) + "#}" + parts.body
+        self._body = "{#" + "\n" * (manuscript.body_line - 1) + "#}" + manuscript.body
 
     def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
         """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
@@ -59,13 +58,13 @@ class Sources:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def all(self, environment: jinja2.Environment) -> dict[str, str]:
-        """The source of the template and of every file that it names, directly or not, by name.
+    def all(self, environment: jinja2.Environment, file: str) -> dict[str, str]:
+        """The source of `file` and of every other that it names, directly or not, by name.
 
         Raises TemplateError, with file and line, for one that `environment` cannot compile.
         """
         found: dict[str, str] = {}
-        names: list[str | None] = [self._path.name]
+        names: list[str | None] = [file]
         while names:
             name = names.pop()
             if name is None or name in found:
