@@ -264,6 +264,7 @@ _FIELDS: dict[str, Parse] = {
     "unsubscribe": unsubscribe_links,
     "headers": header_lines,
     "utm": utm_parameters,
+    "inline_css": _flag,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,

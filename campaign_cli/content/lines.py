@@ -14,7 +14,7 @@ from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
 
-OWN_KEYS = ("subject", "from", "reply_to")
+OWN_KEYS = ("subject", "from", "reply_to", "inline_css")
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -69,6 +69,15 @@ class Lines:
             place = self._manuscript.place(entry)
             raise TemplateError(f"{place}: {entry.key} is the same in every message; take the {{{{ }}}} out")
         return entry.text
+
+    def flag(self, key: str) -> bool | None:
+        """What is true or false; None where the template does not say."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.text.lower() not in ("true", "false"):
+            raise TemplateError(f"{self._manuscript.place(entry)}: {key} must be true or false")
+        return entry.text.lower() == "true"
 
     def subject(self, given: str | None) -> Line:
         """The subject: the one `given`, else the template's. Without any its source is empty."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import jinja2
 
@@ -42,6 +42,42 @@ class Value(str):
 
     def __str__(self) -> str:
         return self
+
+
+class Joined:
+    """What macros, blocks and the like put out, each as a whole, and the pieces it was joined from.
+
+    Jinja2 takes it for a value then, but it is the template's own text with values between.
+    """
+
+    def __init__(self, environment: jinja2.Environment) -> None:
+        """Heeds what the environment's templates join from now on."""
+        self._pieces: dict[str, list[str]] = {}
+        environment.concat = self._join  # type: ignore[method-assign]
+
+    def _join(self, pieces: Iterable[str]) -> str:
+        pieces = list(pieces)
+        whole = "".join(pieces)
+        # Of shorter ones, so that to take apart what was taken apart has an end.
+        if max(map(len, pieces), default=0) < len(whole):
+            self._pieces[whole] = pieces
+        return whole
+
+    def apart(self, pieces: list[str]) -> Filled:
+        """`taken_apart`, and so is what was joined since the last message."""
+        if not self._pieces:
+            return taken_apart(pieces)
+        found = taken_apart(list(self._unfolded(pieces)))
+        self._pieces.clear()
+        return found
+
+    def _unfolded(self, pieces: Iterable[str]) -> Iterator[str]:
+        for piece in pieces:
+            inner = None if type(piece) is str else self._pieces.get(piece)
+            if inner is None:
+                yield piece
+            else:
+                yield from self._unfolded(inner)
 
 
 def taken_apart(pieces: list[str]) -> Filled:

@@ -12,9 +12,11 @@ from campaign_cli.content.lines import Lines
 from campaign_cli.content.links import tracked
 from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
 from campaign_cli.content.markdown import Markdown
-from campaign_cli.content.rendering import Renderer, Value, said, taken_apart
-from campaign_cli.content.shapes import Filled, Texts
+from campaign_cli.content.pages import Pages, Step
+from campaign_cli.content.rendering import Joined, Renderer, Value, said, taken_apart
+from campaign_cli.content.shapes import Filled
 from campaign_cli.content.sources import Sources
+from campaign_cli.content.styles import has_styles, inlined
 from campaign_cli.content.variables import undeclared
 from campaign_cli.model.errors import ComposeError, TemplateError
 
@@ -38,8 +40,9 @@ class Template:
         list_unsubscribe: str | None,
         headers: tuple[tuple[str, str], ...] = (),
         utm: tuple[tuple[str, str], ...] = (),
+        inline_css: bool | None = None,
     ) -> None:
-        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm)
+        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm, inline_css)
         self._manuscript = manuscript
         self._utm = utm
         self._sources = Sources(manuscript)
@@ -47,10 +50,10 @@ class Template:
         lines = Lines(manuscript, self._lines_environment)
         self.sender_text = lines.fixed("from")
         self.reply_to = lines.fixed("reply_to")
+        self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
         self._subject = lines.subject(subject)
         self._headers = lines.headers(list_unsubscribe, headers)
         self._markdown = Markdown()
-        self._texts = Texts()
         self._kind = manuscript.kind
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
         self._environment = self._sources.environment(escape=self._kind is not Kind.TEXT, finalize=finalize)
@@ -58,16 +61,25 @@ class Template:
             self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
         self._files = {manuscript.page.name: self._environment}
         """Each file that a message begins with, and how it is compiled."""
+        self._joined = Joined(self._environment)
         self._body = Renderer(self._sources.compiled(self._environment, manuscript.page.name))
         self._own_text = None
         if manuscript.own_text:
             environment = self._sources.environment(escape=False, finalize=Value)
             self._files[manuscript.own_text] = environment
             self._own_text = Renderer(self._sources.compiled(environment, manuscript.own_text))
+        self._pages = Pages(self._steps(), with_text=self._own_text is None)
 
     def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
         """As pickle takes it to a worker process: what it was made of."""
         return Template, self._made_of
+
+    def _steps(self) -> list[Step]:
+        """What is done to every page, in this order."""
+        steps: list[Step] = [inlined] if self._inline_css else []
+        if utm := self._utm:
+            steps.append(lambda page: tracked(page, utm))
+        return steps
 
     @property
     def path(self) -> Path:
@@ -94,7 +106,10 @@ class Template:
         lines = [(line.name, line.source) for line in (self._subject, *self._headers)]
         own_text = [manuscript.own_text] if manuscript.own_text else []
         utm = [self._utm] if self._utm else []
-        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text]
+        # Nothing where there is nothing: what was sent before there was this has its hash of then.
+        styled = any(has_styles(source) for source in (manuscript.body, *sources.values()))
+        styles = [{"inline_css": self._inline_css}] if styled and self._kind is not Kind.TEXT else []
+        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text, *styles]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
@@ -131,16 +146,16 @@ class Template:
         subject = self._subject.text(fields)
         if not subject.strip():
             raise ComposeError(f"{self._subject.place}: the subject is empty for this row")
-        headers = tuple([(line.name, text) for line in self._headers if (text := line.text(fields))])
+        headers = tuple([(line.name, value) for line in self._headers if (value := line.text(fields))])
         pieces = self._pieces(self._body, fields)
         if self._kind is Kind.TEXT:
             return Rendered(subject, headers, taken_apart(pieces), None)
-        page = self._markdown.page("".join(pieces)) if self._kind is Kind.MARKDOWN else taken_apart(pieces)
-        if self._utm:
-            page = page._replace(bones=tracked(page.bones, self._utm))
+        markdown = self._kind is Kind.MARKDOWN
+        written = self._markdown.page("".join(pieces)) if markdown else self._joined.apart(pieces)
+        html, text = self._pages.page(written)
         if self._own_text:
-            return Rendered(subject, headers, taken_apart(self._pieces(self._own_text, fields)), page)
-        return Rendered(subject, headers, self._texts.text(*page), page)
+            text = taken_apart(self._pieces(self._own_text, fields))
+        return Rendered(subject, headers, text, html)
 
     def _pieces(self, renderer: Renderer, fields: Mapping[str, str]) -> list[str]:
         try:
@@ -167,12 +182,13 @@ def load_template(
     list_unsubscribe: str | None = None,
     headers: tuple[tuple[str, str], ...] = (),
     utm: tuple[tuple[str, str], ...] = (),
+    inline_css: bool | None = None,
 ) -> Template:
     """The template in the file or folder `path`. What else is given wins over what it says; `utm` goes to links.
 
     Raises TemplateError, with file and line, for anything that would fail for every contact.
     """
-    return Template(read_manuscript(path), subject, list_unsubscribe, headers, utm)
+    return Template(read_manuscript(path), subject, list_unsubscribe, headers, utm, inline_css)
 
 
 def _unknown(name: str, columns: Collection[str]) -> str:

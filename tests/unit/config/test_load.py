@@ -29,6 +29,7 @@ list_unsubscribe: <https://example.org/u>
 unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", key: token.key}
 headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
 utm: {source: club, medium: email}
+inline_css: false
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
@@ -85,6 +86,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         unsubscribe=UnsubscribeLinks("https://example.org/{{ token }}", "mailto:u@example.org", tmp_path / "token.key"),
         headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
         utm=(("source", "club"), ("medium", "email")),
+        inline_css=False,
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),
