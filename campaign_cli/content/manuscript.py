@@ -14,6 +14,7 @@ class Kind(Enum):
     """What a template's body is, by its file's suffix."""
 
     HTML = (".html", ".htm")
+    MJML = (".mjml",)
     MARKDOWN = (".md", ".markdown")
     TEXT = (".txt", ".text")
 
@@ -21,7 +22,7 @@ class Kind(Enum):
 SUBJECT = "subject.txt"
 HEADERS = "headers.yaml"
 OWN_TEXT = "body.txt"
-PAGES = ("body.html", "body.md")
+PAGES = ("body.html", "body.mjml", "body.md")
 """The files of a folder: of the pages there is one, or the own text alone."""
 
 
@@ -97,7 +98,7 @@ def _kind(path: Path) -> Kind:
     for kind in Kind:
         if path.suffix.lower() in kind.value:
             return kind
-    raise TemplateError(f"{path}: a template's name ends in .html, .md or .txt, or is that of a folder")
+    raise TemplateError(f"{path}: a template's name ends in .html, .mjml, .md or .txt, or is that of a folder")
 
 
 def _read(path: Path) -> str:

@@ -12,7 +12,8 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.compiler import Compiler, calls
-from campaign_cli.content.manuscript import Manuscript
+from campaign_cli.content.manuscript import Kind, Manuscript
+from campaign_cli.content.mjml import with_includes
 from campaign_cli.model.errors import TemplateError
 
 EXAMPLES = "Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}"
@@ -27,7 +28,9 @@ class Sources:
         self._path = manuscript.page
         self._folder = self._path.parent.resolve()
         # A comment as long as the front matter: so every line keeps the number that it has in the file.
-        self._body = "{#" + "\n" * (manuscript.body_line - 1) + "#}" + manuscript.body
+        body = "{#" + "\n" * (manuscript.body_line - 1) + "#}" + manuscript.body
+        self._is_mjml = manuscript.kind is Kind.MJML
+        self._body = with_includes(body) if self._is_mjml else body
 
     def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
         """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
@@ -54,9 +57,10 @@ class Sources:
         if not file.resolve().is_relative_to(self._folder) or not file.is_file():
             return None
         try:
-            return file.read_text("utf-8-sig"), str(self._path.parent / name), None
+            source = file.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return None
+        return with_includes(source) if self._is_mjml else source, str(self._path.parent / name), None
 
     def all(self, environment: jinja2.Environment, file: str) -> dict[str, str]:
         """The source of `file` and of every other that it names, directly or not, by name.

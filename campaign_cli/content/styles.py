@@ -19,7 +19,9 @@ _PROLOG = re.compile(r"\s*(?:<\?xml\b[^>]*>\s*)?(?:<!doctype\b[^>]*>)?", re.IGNO
 _FOR_SOME = re.compile(r"<style\b(?=[^>]*\smedia\s*=\s*[\"']?(?!\s*(?:all|screen)\s*[\"'>]))", re.IGNORECASE)
 """Sheets for some screens only. The library takes them for all others, too, unless it is told not to look."""
 
-_UNSEEN = ' data-css-inline="ignore"'
+UNSEEN = ' data-css-inline="ignore"'
+"""What a sheet has that is to stay as it is."""
+
 _EMPTY = re.compile(r"<style\b[^>]*>\s*</style>\s*", re.IGNORECASE)
 
 _BARE_CONDITION = re.compile(r"<!(\[if\b[^>]*\])>", re.IGNORECASE)
@@ -51,13 +53,13 @@ def inlined(page: str) -> str:
 
     prolog = _PROLOG.match(page)
     start = prolog.end() if prolog else 0
-    text = _FOR_SOME.sub(rf"\g<0>{_UNSEEN}", page[start:])
+    text = _FOR_SOME.sub(rf"\g<0>{UNSEEN}", page[start:])
     text = _BARE_END.sub("<!--<![endif]-->", _BARE_CONDITION.sub(r"<!--\1><!-->", text))
     try:
         made = _inliner().inline(text)
     except css_inline.InlineError:
         return page
-    return page[:start] + ("\n" if start else "") + _EMPTY.sub("", made.replace(_UNSEEN, "")).lstrip()
+    return page[:start] + ("\n" if start else "") + _EMPTY.sub("", made.replace(UNSEEN, "")).lstrip()
 
 
 def deciding(page: str) -> frozenset[int]:

@@ -12,6 +12,7 @@ from campaign_cli.content.lines import Lines
 from campaign_cli.content.links import tracked
 from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
 from campaign_cli.content.markdown import Markdown
+from campaign_cli.content.mjml import MjmlError, compiled, place_of, unrendered_faults
 from campaign_cli.content.pages import Pages, Step
 from campaign_cli.content.rendering import Joined, Renderer, Value, said, taken_apart
 from campaign_cli.content.shapes import Filled
@@ -76,7 +77,9 @@ class Template:
 
     def _steps(self) -> list[Step]:
         """What is done to every page, in this order."""
-        steps: list[Step] = [inlined] if self._inline_css else []
+        steps: list[Step] = [compiled] if self._kind is Kind.MJML else []
+        if self._inline_css:
+            steps.append(inlined)
         if utm := self._utm:
             steps.append(lambda page: tracked(page, utm))
         return steps
@@ -108,6 +111,7 @@ class Template:
         utm = [self._utm] if self._utm else []
         # Nothing where there is nothing: what was sent before there was this has its hash of then.
         styled = any(has_styles(source) for source in (manuscript.body, *sources.values()))
+        styled = styled or self._kind is Kind.MJML
         styles = [{"inline_css": self._inline_css}] if styled and self._kind is not Kind.TEXT else []
         return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text, *styles]
 
@@ -122,6 +126,12 @@ class Template:
             sources = self._sources.all(environment, file)
             for name, number, what in self._sources.unusable(environment, sources):
                 findings.append(f"{self._shown(name)}:{number}: {what}")
+            if self._kind is Kind.MJML and environment is self._environment:
+                # Where Jinja2 has branches and loops, tags that one opens may be closed by another.
+                whole = "{%" not in sources[file]
+                for name, source in sources.items():
+                    for number, what in unrendered_faults(source, whole=whole):
+                        findings.append(f"{self._shown(name)}:{number}: {what}")
             if columns is not None:
                 for name, missing in undeclared(environment, sources, columns).items():
                     unknown += [(f"{self._shown(name)}:{number}", variable) for variable, number in missing]
@@ -152,7 +162,10 @@ class Template:
             return Rendered(subject, headers, taken_apart(pieces), None)
         markdown = self._kind is Kind.MARKDOWN
         written = self._markdown.page("".join(pieces)) if markdown else self._joined.apart(pieces)
-        html, text = self._pages.page(written)
+        try:
+            html, text = self._pages.page(written)
+        except MjmlError as error:
+            raise ComposeError(f"{self._place_in_page(error)}: {error}") from None
         if self._own_text:
             text = taken_apart(self._pieces(self._own_text, fields))
         return Rendered(subject, headers, text, html)
@@ -163,6 +176,11 @@ class Template:
         except Exception as error:
             # A template is a program: what its expressions may raise has no end.
             raise ComposeError(f"{self._place(error.__traceback__)}: {said(error)}") from None
+
+    def _place_in_page(self, error: MjmlError) -> str:
+        page = self._manuscript.page.name
+        found = place_of(error, self._sources.all(self._environment, page))
+        return f"{self._shown(found[0])}:{found[1]}" if found else str(self._shown(page))
 
     def _place(self, traceback: TracebackType | None) -> str:
         """The innermost line of a template's file that the error passed through."""

@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_told_with_its_file_and_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("files", "what"),
     [
-        ({"subject.txt": "s"}, "spring: this folder has no body.html, body.md or body.txt in it"),
+        ({"subject.txt": "s"}, "spring: this folder has no body.html, body.mjml, body.md or body.txt in it"),
         (
             {"body.html": "", "body.md": ""},
             "spring: body.html and body.md are two pages for one message: keep one of them",

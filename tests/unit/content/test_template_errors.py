@@ -87,8 +87,8 @@ def test_a_file_that_is_no_template_is_told(tmp_path: Path) -> None:
     for name, message in {
         "none.txt": "there is no such template",
         "latin.txt": "is not UTF-8 text; save it as UTF-8",
-        "dir.txt": "this folder has no body.html, body.md or body.txt in it",
-        "mail.doc": "a template's name ends in .html, .md or .txt, or is that of a folder",
+        "dir.txt": "this folder has no body.html, body.mjml, body.md or body.txt in it",
+        "mail.doc": "a template's name ends in .html, .mjml, .md or .txt, or is that of a folder",
     }.items():
         with pytest.raises(TemplateError) as caught:
             load_template(tmp_path / name)
