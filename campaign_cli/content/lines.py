@@ -14,7 +14,7 @@ from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
 
-OWN_KEYS = ("subject", "from", "reply_to", "inline_css")
+OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css")
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -78,6 +78,11 @@ class Lines:
         if entry.text.lower() not in ("true", "false"):
             raise TemplateError(f"{self._manuscript.place(entry)}: {key} must be true or false")
         return entry.text.lower() == "true"
+
+    def preheader(self) -> Line | None:
+        """What inboxes show beside the subject; None where the template has none."""
+        entry = self._entries.get("preheader")
+        return self._line("preheader", self._manuscript.place(entry), entry.text) if entry and entry.text else None
 
     def subject(self, given: str | None) -> Line:
         """The subject: the one `given`, else the template's. Without any its source is empty."""

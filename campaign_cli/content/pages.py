@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from campaign_cli.content.plaintext import plaintext
+from campaign_cli.content.preheader import with_preheader
 from campaign_cli.content.shapes import REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
 from campaign_cli.content.styles import deciding
 
@@ -42,9 +43,10 @@ class _Shape(NamedTuple):
 class Pages:
     """The pages of a template, each made by `steps` of what Jinja2 put out."""
 
-    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True) -> None:
-        """Without text, where that comes from elsewhere."""
+    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True, preheader: bool = False) -> None:
+        """Without text, where that comes from elsewhere. The last value of each page may be its `preheader`."""
         self._steps = steps
+        self._preheader = preheader
         self._laid_out: Step = plaintext if with_text else lambda page: ""
         self._known: dict[object, _Shape] = {}
         self._made = lru_cache(maxsize=REMEMBERED)(self._stepped)
@@ -68,7 +70,7 @@ class Pages:
     def _learnt(
         self, key: object, bones: Skeleton, kept: Kept, values: Sequence[str], parts: frozenset[int] = frozenset()
     ) -> _Shape:
-        inside = [value if "<" in value or number in parts else None for number, value in enumerate(values)]
+        inside = [value if not value or "<" in value or n in parts else None for n, value in enumerate(values)]
         page, more = self._made(bones, tuple(inside))
         shape = self._known[key] = _Shape(page, None if more else self._text(page, kept, values), more)
         if len(self._known) > REMEMBERED:
@@ -81,6 +83,8 @@ class Pages:
         given = made = "".join(filled(bones, [word(n) if value is None else value for n, value in enumerate(inside)]))
         for step in self._steps:
             made = step(made)
+        if self._preheader and inside[-1] is None:
+            made = with_preheader(made, word(len(inside) - 1))
         if made == given:
             return bones, deciding(given)
         return skeleton(made), words(given) - words(made) | deciding(given) | deciding(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -54,6 +55,8 @@ class Template:
         self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
         self._subject = lines.subject(subject)
         self._headers = lines.headers(list_unsubscribe, headers)
+        self._preheader = lines.preheader()
+        self._lines = [line for line in (self._subject, *self._headers, self._preheader) if line]
         self._markdown = Markdown()
         self._kind = manuscript.kind
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
@@ -69,7 +72,7 @@ class Template:
             environment = self._sources.environment(escape=False, finalize=Value)
             self._files[manuscript.own_text] = environment
             self._own_text = Renderer(self._sources.compiled(environment, manuscript.own_text))
-        self._pages = Pages(self._steps(), with_text=self._own_text is None)
+        self._pages = Pages(self._steps(), with_text=self._own_text is None, preheader=self._preheader is not None)
 
     def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
         """As pickle takes it to a worker process: what it was made of."""
@@ -106,7 +109,7 @@ class Template:
             for name, source in self._sources.all(environment, file).items()
             if name != manuscript.page.name
         }
-        lines = [(line.name, line.source) for line in (self._subject, *self._headers)]
+        lines = [(line.name, line.source) for line in self._lines]
         own_text = [manuscript.own_text] if manuscript.own_text else []
         utm = [self._utm] if self._utm else []
         # Nothing where there is nothing: what was sent before there was this has its hash of then.
@@ -143,8 +146,8 @@ class Template:
             raise TemplateError("\n".join(dict.fromkeys(findings)))
 
     def _unknown_in_lines(self, columns: Collection[str]) -> Iterator[tuple[str, str]]:
-        """Each variable of subject and headers that is no column, with its place."""
-        for line in (self._subject, *self._headers):
+        """Each variable of subject, headers and preheader that is no column, with its place."""
+        for line in self._lines:
             for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]:
                 yield line.place, name
 
@@ -162,6 +165,8 @@ class Template:
             return Rendered(subject, headers, taken_apart(pieces), None)
         markdown = self._kind is Kind.MARKDOWN
         written = self._markdown.page("".join(pieces)) if markdown else self._joined.apart(pieces)
+        if self._preheader:
+            written = Filled(written.bones, [*written.values, escape(self._preheader.text(fields))])
         try:
             html, text = self._pages.page(written)
         except MjmlError as error:

@@ -27,8 +27,8 @@ def told(path: Path, text: str) -> str:
         ("---\nReply-To: x\n---\n", "2: 'Reply-To' is not a key of the front matter; did you mean 'reply_to'?"),
         (
             "---\ntitle: x\n---\n",
-            "2: 'title' is not a key of the front matter; there are subject, from, reply_to, inline_css, and "
-            "headers by their names, such as X-Newsletter",
+            "2: 'title' is not a key of the front matter; there are subject, from, reply_to, preheader, "
+            "inline_css, and headers by their names, such as X-Newsletter",
         ),
         ("---\nsubject: x\nsubject: y\n---\n", "3: 'subject' stands here a second time, first on line 2"),
         ("---\nfrom: '{{ x }}'\n---\n", "2: from is the same in every message; take the {{ }} out"),
