@@ -19,6 +19,7 @@ from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
+from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
@@ -179,6 +180,12 @@ def _address(given: Given) -> Any:
     return parse_address(one_line(given))
 
 
+def _locale(given: Given) -> str:
+    text = one_line(given)
+    parse_locale(text)
+    return text
+
+
 def _some_time(given: Given) -> float:
     seconds = _duration(given)
     if not seconds:
@@ -265,6 +272,7 @@ _FIELDS: dict[str, Parse] = {
     "headers": header_lines,
     "utm": utm_parameters,
     "inline_css": _flag,
+    "locale": _locale,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 
+from campaign_cli.content.locales import parse_locale
 from campaign_cli.content.manuscript import SUBJECT, Manuscript
 from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
 
-OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css")
+OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale")
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -37,12 +38,12 @@ class Line:
     source: str
     same: str | None
 
-    def text(self, fields: Mapping[str, str]) -> str:
-        """The line for one contact. Raises ComposeError."""
+    def text(self, names: dict[str, Any]) -> str:
+        """The line for one contact, whose fields are among `names`. Raises ComposeError."""
         if self.same is not None:
             return self.same
         try:
-            return "".join(self.renderer.pieces(fields)).strip(" ")
+            return "".join(self.renderer.pieces(names)).strip(" ")
         except Exception as error:
             raise ComposeError(f"{self.place}: {self.name}: {said(error)}") from None
 
@@ -78,6 +79,16 @@ class Lines:
         if entry.text.lower() not in ("true", "false"):
             raise TemplateError(f"{self._manuscript.place(entry)}: {key} must be true or false")
         return entry.text.lower() == "true"
+
+    def locale(self) -> str | None:
+        """The locale in which dates and numbers are written; None where the template does not say."""
+        text = self.fixed("locale")
+        if text:
+            try:
+                parse_locale(text)
+            except ValueError as error:
+                raise TemplateError(f"{self._manuscript.place(self._entries['locale'])}: locale: {error}") from None
+        return text or None
 
     def preheader(self) -> Line | None:
         """What inboxes show beside the subject; None where the template has none."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from campaign_cli.content.plaintext import plaintext
+from campaign_cli.content.plaintext import plaintext, spaced
 from campaign_cli.content.preheader import with_preheader
-from campaign_cli.content.shapes import REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
+from campaign_cli.content.shapes import AS_PRINTABLE, REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
 from campaign_cli.content.styles import deciding
 
 _AT_ONCE = re.compile(r"<|  |\| | \||\|\|")
@@ -54,7 +54,7 @@ class Pages:
     def page(self, written: Filled) -> tuple[Filled, Filled]:
         """The page that is made of what Jinja2 put out, whose values are HTML, and its text. Raises what steps do."""
         bones, values = written
-        kept = _kept(values)
+        kept, all_plain = _kept(values)
         key: object = (bones, kept)
         shape = self._known.get(key) or self._learnt(key, bones, kept, values)
         parts = shape.parts
@@ -65,6 +65,8 @@ class Pages:
         page = written if shape.html is bones else Filled(shape.html, values)
         if shape.text is None:
             return page, Filled((0,), [self._laid_out("".join(filled(*page)))])
+        if not all_plain:
+            return page, Filled(shape.text, _said(values))
         return page, Filled(shape.text, [html.unescape(value) if "&" in value else value for value in values])
 
     def _learnt(
@@ -92,21 +94,27 @@ class Pages:
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
         with_words = [word(number) if value is None else value for number, value in enumerate(kept)]
         bones = skeleton(self._laid_out("".join(filled(page, with_words))))
-        text = "".join(filled(bones, [html.unescape(value) for value in values]))
         # Where the layout depends on how long the values are, as in a table, each page is laid out by itself.
-        return bones if text == self._laid_out("".join(filled(page, values))) else None
+        alone = self._laid_out("".join(filled(page, values)))
+        return bones if "".join(filled(bones, _said(values))) == alone else None
 
 
-def _kept(values: Sequence[str]) -> Kept:
-    """The values that take part in the layout of the text."""
+def _said(values: Sequence[str]) -> list[str]:
+    """Values that are HTML, as text."""
+    return [spaced(html.unescape(value)) for value in values]
+
+
+def _kept(values: Sequence[str]) -> tuple[Kept, bool]:
+    """The values that take part in the layout of the text; and whether all are printable ones that do not."""
     # Most messages have none: that is seen at one look. Where two values meet there is a bar, which may be a value's
     # own: then all are looked at one by one, as they are where any is not plain.
     joined = f"|{'|'.join(values)}|"
     if joined.isprintable() and not _AT_ONCE.search(joined):
-        return (None,) * len(values)
-    return tuple([None if _is_plain(value) else value for value in values])
+        return (None,) * len(values), True
+    return tuple([None if _is_plain(value) else value for value in values]), False
 
 
 def _is_plain(value: str) -> bool:
     """Whether a value, as HTML, is nothing but words: no markup, nothing that a browser would leave out or collapse."""
+    value = value.translate(AS_PRINTABLE)
     return value.isprintable() and "<" not in value and "  " not in value and value.strip(" ") == value != ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import jinja2
 
@@ -16,17 +17,20 @@ class Renderer:
     def __init__(self, template: jinja2.Template) -> None:
         self._template = template
         self._context = template.new_context() if not template.blocks else None
-        self._globals = dict(template.globals)
 
-    def pieces(self, fields: Mapping[str, str]) -> list[str]:
-        """What the template puts out: its own text, each stretch the same object every time, and values between."""
+    def pieces(self, names: dict[str, Any]) -> list[str]:
+        """What the template puts out: its own text, each stretch the same object every time, and values between.
+
+        `names` are a contact's fields, and what there is for every template.
+        """
         template, context = self._template, self._context
         if context is None:
-            context = template.new_context(dict(fields))
+            context = template.new_context(names)
         else:
-            context.parent = {**self._globals, **fields}
-            context.vars.clear()
-            context.exported_vars.clear()
+            context.parent = names
+            if context.vars:
+                context.vars.clear()
+                context.exported_vars.clear()
         try:
             return list(template.root_render_func(context))
         except Exception:
@@ -44,36 +48,34 @@ class Value(str):
         return self
 
 
-class Joined:
+class Joined(dict[str, list[str]]):
     """What macros, blocks and the like put out, each as a whole, and the pieces it was joined from.
 
     Jinja2 takes it for a value then, but it is the template's own text with values between.
     """
 
-    def __init__(self, environment: jinja2.Environment) -> None:
-        """Heeds what the environment's templates join from now on."""
-        self._pieces: dict[str, list[str]] = {}
-        environment.concat = self._join  # type: ignore[method-assign]
+    def heed(self, environment: jinja2.Environment) -> None:
+        """Have in it what the environment's templates join from now on."""
 
-    def _join(self, pieces: Iterable[str]) -> str:
-        pieces = list(pieces)
-        whole = "".join(pieces)
-        # Of shorter ones, so that to take apart what was taken apart has an end.
-        if max(map(len, pieces), default=0) < len(whole):
-            self._pieces[whole] = pieces
-        return whole
+        def concat(pieces: Iterable[str]) -> str:
+            pieces = list(pieces)
+            whole = "".join(pieces)
+            # Of shorter ones, so that to take apart what was taken apart has an end.
+            if max(map(len, pieces), default=0) < len(whole):
+                self[whole] = pieces
+            return whole
 
-    def apart(self, pieces: list[str]) -> Filled:
-        """`taken_apart`, and so is what was joined since the last message."""
-        if not self._pieces:
-            return taken_apart(pieces)
-        found = taken_apart(list(self._unfolded(pieces)))
-        self._pieces.clear()
+        environment.concat = concat  # type: ignore[method-assign]
+
+    def taken(self, pieces: list[str]) -> list[str]:
+        """The pieces of these pieces, and nothing is left."""
+        found = list(self._unfolded(pieces))
+        self.clear()
         return found
 
     def _unfolded(self, pieces: Iterable[str]) -> Iterator[str]:
         for piece in pieces:
-            inner = None if type(piece) is str else self._pieces.get(piece)
+            inner = None if type(piece) is str else self.get(piece)
             if inner is None:
                 yield piece
             else:

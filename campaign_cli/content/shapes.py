@@ -19,6 +19,10 @@ _WORD = f"x{secrets.token_hex(8)}x"
 WORDS = re.compile(rf"{_WORD}(\d+)x")
 """Finds them, with their values' numbers."""
 
+AS_PRINTABLE = str.maketrans("\u00a0\u202f\u061c\u200e\u200f", "  xxx")
+"""For what some locales write dates and amounts with, and Python does not call printable: spaces at which no line
+breaks, and marks of the direction in which is read."""
+
 Skeleton = tuple[str | int, ...]
 """Text, and the numbers of the values that stand between."""
 

@@ -12,6 +12,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.compiler import Compiler, calls
+from campaign_cli.content.filters import Filters
 from campaign_cli.content.manuscript import Kind, Manuscript
 from campaign_cli.content.mjml import with_includes
 from campaign_cli.model.errors import TemplateError
@@ -24,7 +25,8 @@ NOT_THERE = "is not a file of UTF-8 text in the template's folder"
 class Sources:
     """Gives Jinja2 the template and what lies in its folder, and nothing from outside of it."""
 
-    def __init__(self, manuscript: Manuscript) -> None:
+    def __init__(self, manuscript: Manuscript, filters: Filters) -> None:
+        self._filters = filters.named()
         self._path = manuscript.page
         self._folder = self._path.parent.resolve()
         # A comment as long as the front matter: so every line keeps the number that it has in the file.
@@ -44,6 +46,7 @@ class Sources:
         )
         # Not worked out when the template is compiled, which is in the process that sends and has no bound.
         environment.code_generator_class = Compiler
+        environment.filters.update(self._filters)
         environment.intercepted_binops = frozenset({"*", "**", "%"})
         return environment
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from campaign_cli.content.filters import Filters
 from campaign_cli.content.lines import Lines
 from campaign_cli.content.links import tracked
 from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
@@ -43,13 +44,16 @@ class Template:
         headers: tuple[tuple[str, str], ...] = (),
         utm: tuple[tuple[str, str], ...] = (),
         inline_css: bool | None = None,
+        locale: str | None = None,
     ) -> None:
-        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm, inline_css)
+        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm, inline_css, locale)
         self._manuscript = manuscript
         self._utm = utm
-        self._sources = Sources(manuscript)
+        self._filters = Filters()
+        self._sources = Sources(manuscript, self._filters)
         self._lines_environment = self._sources.environment(escape=False)
         lines = Lines(manuscript, self._lines_environment)
+        self._locale = self._filters.locale = locale or lines.locale()
         self.sender_text = lines.fixed("from")
         self.reply_to = lines.fixed("reply_to")
         self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
@@ -65,7 +69,9 @@ class Template:
             self._environment.filters.update(dict.fromkeys(("e", "escape", "forceescape"), self._markdown.as_it_is))
         self._files = {manuscript.page.name: self._environment}
         """Each file that a message begins with, and how it is compiled."""
-        self._joined = Joined(self._environment)
+        self._globals = dict(self._environment.globals)
+        self._joined = Joined()
+        self._joined.heed(self._environment)
         self._body = Renderer(self._sources.compiled(self._environment, manuscript.page.name))
         self._own_text = None
         if manuscript.own_text:
@@ -112,11 +118,12 @@ class Template:
         lines = [(line.name, line.source) for line in self._lines]
         own_text = [manuscript.own_text] if manuscript.own_text else []
         utm = [self._utm] if self._utm else []
+        locale = [{"locale": self._locale}] if self._locale else []
         # Nothing where there is nothing: what was sent before there was this has its hash of then.
         styled = any(has_styles(source) for source in (manuscript.body, *sources.values()))
         styled = styled or self._kind is Kind.MJML
         styles = [{"inline_css": self._inline_css}] if styled and self._kind is not Kind.TEXT else []
-        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text, *styles]
+        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text, *styles, *locale]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
@@ -156,31 +163,33 @@ class Template:
 
     def render(self, fields: Mapping[str, str]) -> Rendered:
         """The message for one contact. Raises ComposeError, with the template's line, where its fields do not do."""
-        subject = self._subject.text(fields)
+        self._filters.fields = fields
+        names = {**self._globals, **fields}
+        subject = self._subject.text(names)
         if not subject.strip():
             raise ComposeError(f"{self._subject.place}: the subject is empty for this row")
-        headers = tuple([(line.name, value) for line in self._headers if (value := line.text(fields))])
-        pieces = self._pieces(self._body, fields)
+        headers = tuple([(line.name, value) for line in self._headers if (value := line.text(names))])
+        try:
+            pieces = self._body.pieces(names)
+            own_text = self._own_text.pieces(names) if self._own_text else None
+        except Exception as error:
+            # A template is a program: what its expressions may raise has no end.
+            raise ComposeError(f"{self._place(error.__traceback__)}: {said(error)}") from None
         if self._kind is Kind.TEXT:
             return Rendered(subject, headers, taken_apart(pieces), None)
-        markdown = self._kind is Kind.MARKDOWN
-        written = self._markdown.page("".join(pieces)) if markdown else self._joined.apart(pieces)
+        if self._kind is Kind.MARKDOWN:
+            written = self._markdown.page("".join(pieces))
+        else:
+            written = taken_apart(self._joined.taken(pieces) if self._joined else pieces)
         if self._preheader:
-            written = Filled(written.bones, [*written.values, escape(self._preheader.text(fields))])
+            written = Filled(written.bones, [*written.values, escape(self._preheader.text(names))])
         try:
             html, text = self._pages.page(written)
         except MjmlError as error:
             raise ComposeError(f"{self._place_in_page(error)}: {error}") from None
-        if self._own_text:
-            text = taken_apart(self._pieces(self._own_text, fields))
+        if own_text is not None:
+            text = taken_apart(own_text)
         return Rendered(subject, headers, text, html)
-
-    def _pieces(self, renderer: Renderer, fields: Mapping[str, str]) -> list[str]:
-        try:
-            return renderer.pieces(fields)
-        except Exception as error:
-            # A template is a program: what its expressions may raise has no end.
-            raise ComposeError(f"{self._place(error.__traceback__)}: {said(error)}") from None
 
     def _place_in_page(self, error: MjmlError) -> str:
         page = self._manuscript.page.name
@@ -206,12 +215,13 @@ def load_template(
     headers: tuple[tuple[str, str], ...] = (),
     utm: tuple[tuple[str, str], ...] = (),
     inline_css: bool | None = None,
+    locale: str | None = None,
 ) -> Template:
     """The template in the file or folder `path`. What else is given wins over what it says; `utm` goes to links.
 
     Raises TemplateError, with file and line, for anything that would fail for every contact.
     """
-    return Template(read_manuscript(path), subject, list_unsubscribe, headers, utm, inline_css)
+    return Template(read_manuscript(path), subject, list_unsubscribe, headers, utm, inline_css, locale)
 
 
 def _unknown(name: str, columns: Collection[str]) -> str:

@@ -144,6 +144,7 @@ def _opened(
                 headers=settings.headers,
                 utm=settings.utm,
                 inline_css=settings.inline_css,
+                locale=settings.locale,
             )
             made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
             template.check({*contacts.columns, *made} if contacts else None)

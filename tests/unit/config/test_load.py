@@ -30,6 +30,7 @@ unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", k
 headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
 utm: {source: club, medium: email}
 inline_css: false
+locale: pt-BR
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
@@ -87,6 +88,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
         utm=(("source", "club"), ("medium", "email")),
         inline_css=False,
+        locale="pt-BR",
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),
