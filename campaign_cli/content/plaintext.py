@@ -36,6 +36,9 @@ def plaintext(source: str) -> str:
     except etree.ParserError:
         # Nothing but comments.
         return ""
+    # What Outlook is told to hide is not to be seen anywhere: a preheader.
+    for hidden in tree.xpath("//*[contains(@style, 'mso-hide')]"):
+        hidden.drop_tree()
     for picture in tree.iter("img"):
         picture.tail = picture.get("alt", "").strip() + (picture.tail or "")
     for link in tree.iter("a"):
