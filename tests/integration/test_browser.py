@@ -34,9 +34,8 @@ def shown(folder: Path, page: str, width: int) -> tuple[int, float]:
     if program is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     # A window of Chromium's own is never as narrow as a phone.
-    frame = (
-        f'<iframe srcdoc="{escape(page)}" style="width:{width}px;height:900px;border:0" onload=\'{MEASURE}\'></iframe>'
-    )
+    size = f"width:{width}px;height:4000px;border:0"
+    frame = f'<iframe srcdoc="{escape(page)}" style="{size}" onload=\'{MEASURE}\'></iframe>'
     (folder / "frame.html").write_text(f'<!doctype html><meta charset="utf-8"><body>{frame}</body>', "utf-8")
     command = [program, *ALONE, f"--user-data-dir={folder / 'user'}", "--window-size=1300,1000", "--dump-dom"]
     ended = subprocess.run([*command, (folder / "frame.html").as_uri()], capture_output=True, text=True, timeout=90)
