@@ -116,7 +116,7 @@ def _sample(sample: Preview) -> Text:
     if len(lines) > TEXT_SHOWN:
         text.append(f"\n... {len(lines) - TEXT_SHOWN} more lines", style="dim")
     parts = "text and HTML" if sample.html is not None else "text"
-    text.append(f"\n\n({parts}, {sample.size:,} bytes)", style="dim")
+    text.append(f"\n\n({', '.join([parts, *sample.files])}, {sample.size:,} bytes)", style="dim")
     return text
 
 
@@ -150,7 +150,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "messages": [
             {"error": sample}
             if isinstance(sample, str)
-            else {"headers": dict(sample.headers), "text": sample.text, "html": sample.html, "size": sample.size}
+            else {
+                "headers": dict(sample.headers),
+                "text": sample.text,
+                "html": sample.html,
+                "files": list(sample.files),
+                "size": sample.size,
+            }
             for sample in plan.samples
         ],
     }

@@ -19,6 +19,7 @@ from campaign_cli.config.replies import user_rules
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
@@ -186,6 +187,15 @@ def _locale(given: Given) -> str:
     return text
 
 
+def _attachments(given: Given) -> tuple[Pattern, ...]:
+    entries = given.value if isinstance(given.value, list) else [given]
+    return tuple(each_of((entry, _attachment) for entry in entries))
+
+
+def _attachment(given: Given) -> Pattern:
+    return Pattern(one_line(given), given.place, given.base)
+
+
 def _some_time(given: Given) -> float:
     seconds = _duration(given)
     if not seconds:
@@ -273,6 +283,7 @@ _FIELDS: dict[str, Parse] = {
     "utm": utm_parameters,
     "inline_css": _flag,
     "locale": _locale,
+    "attachments": _attachments,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
@@ -33,6 +34,8 @@ class Settings:
     """How dates and numbers are written; None: as the template says, else as in English."""
     inline_css: bool | None = None
     """None: as the template says, else styles are put into the elements that they are for."""
+    attachments: tuple[Pattern, ...] | None = None
+    """None: those of the template."""
     dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
     password: Password | None = None

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
-from hashlib import blake2b, sha256
+from hashlib import sha256
 
+from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.dkim import Signer
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
+from campaign_cli.content.images import Images
+from campaign_cli.content.multipart import MULTIPART, Body, alternative, mixed, related
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
@@ -29,6 +32,22 @@ LARGEST = 50_000_000
 """Octets in a message: more than any provider takes, and many are in hand at a time."""
 
 
+LARGEST_HEADER = 100_000
+"""Octets: Postfix cuts a header off that has more than 102,400 (header_size_limit), and no message needs as many."""
+
+DESCRIBE_PARTS = ("MIME-Version", "Content-Type")
+DESCRIBE_TEXT = (*DESCRIBE_PARTS, "Content-Transfer-Encoding")
+"""Fields that say what a message's body is: of one text, or of several parts."""
+
+_TEXT_FIELDS = {
+    (kind, encoding): (
+        f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n".encode()
+    )
+    for kind in ("plain", "html")
+    for encoding in ("7bit", "quoted-printable", "base64")
+}
+
+
 class Composer:
     """Makes the messages of one campaign."""
 
@@ -40,6 +59,8 @@ class Composer:
         reply_to: Mailbox | None = None,
         signer: Signer | None = None,
         unsubscribe: Unsubscribe | None = None,
+        images: Images | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         self._template = template
         self.sender = sender
@@ -50,6 +71,8 @@ class Composer:
         """What the campaign's Message-IDs end in."""
         self.signer = signer
         self._unsubscribe = unsubscribe
+        self._images = images
+        self._attachments = attachments
 
     @cached_property
     def digest(self) -> str:
@@ -57,7 +80,8 @@ class Composer:
         same, so are they. Raises TemplateError."""
         fields = [field.decode() for field in (self._from, *self._reply_to)]
         # Nothing where there is nothing: what was sent before there were these has its hash of then.
-        more = [each.made_of() for each in (self.signer, self._unsubscribe) if each]
+        parts = (self.signer, self._unsubscribe, self._images, self._attachments)
+        more = [made_of for each in parts if each and (made_of := each.made_of())]
         return sha256(json.dumps([fields, self._template.made_of(), *more]).encode()).hexdigest()
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
@@ -78,20 +102,29 @@ class Composer:
             *[text_field(name, value) for name, value in headers],
             b"MIME-Version: 1.0\r\n",
         ]
-        text = _part("plain", rendered.text)
-        if rendered.html is None:
-            part_header, body = text
-            part_names: tuple[str, ...] = ("Content-Type", "Content-Transfer-Encoding")
-        else:
-            part_header, body = _alternatives(message_id, text, _part("html", rendered.html))
-            part_names = ("Content-Type",)
-        block = b"".join(header) + part_header
-        check_block(block, (*self._names, *[name for name, _ in headers], "MIME-Version", *part_names))
-        if len(body) > LARGEST:
-            raise ComposeError(f"the message has {len(body):,} bytes, and no provider takes more than {LARGEST:,}")
+        body = _text("plain", rendered.text)
+        if rendered.html is not None:
+            page, images = rendered.html, None
+            if self._images:
+                bones, images = self._images.shown(page.bones)
+                page = Filled(bones, page.values)
+            body = alternative(message_id, body, _text("html", page))
+            if images:
+                body = related(message_id, body, images)
+        if self._attachments and (files := self._attachments.sections(fields)):
+            body = mixed(message_id, body, files)
+        described, text, behind = body
+        block = b"".join(header) + described
+        names = DESCRIBE_PARTS if described.startswith(MULTIPART) else DESCRIBE_TEXT
+        check_block(block, (*self._names, *[name for name, _ in headers], *names))
+        size = len(text) + sum(map(len, behind)) if behind else len(text)
+        if len(block) > LARGEST_HEADER:
+            raise ComposeError(f"the message's header has {len(block):,} bytes, and relays take {LARGEST_HEADER:,}")
+        if size > LARGEST:
+            raise ComposeError(f"the message has {size:,} bytes, and no provider takes more than {LARGEST:,}")
         if self.signer:
-            block = self.signer.fields(block, body, date=int(date)) + block
-        return Message(message_id, block + b"\r\n" + body, date)
+            block = self.signer.fields(block, text, behind, date=int(date)) + block
+        return Message(message_id, b"".join((block, b"\r\n", text, *behind)), date)
 
 
 def display_name(fields: Mapping[str, str]) -> str:
@@ -114,20 +147,6 @@ def _date_field(date: int) -> bytes:
     return text_field("Date", format_datetime(datetime.fromtimestamp(date, UTC)))
 
 
-def _part(subtype: str, text: Filled) -> tuple[bytes, bytes]:
-    """The header and the body of a text part."""
-    encoding, body = encoded(text.bones, text.values)
-    header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
-    return header.encode(), body
-
-
-def _alternatives(message_id: str, *parts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """multipart/alternative, the best last (RFC 2046 5.1.4)."""
-    # Made from the Message-ID, which the ledger draws with a secret: no field can have it in its text.
-    boundary = b"=_" + blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
-    line = b"--" + boundary + b"\r\n"
-    sections = [b"%b%b\r\n%b\r\n" % (line, header, body) for header, body in parts]
-    return (
-        b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n',
-        b"".join([*sections, b"--", boundary, b"--\r\n"]),
-    )
+def _text(kind: str, text: Filled) -> Body:
+    encoding, octets = encoded(text.bones, text.values)
+    return _TEXT_FIELDS[kind, encoding], octets, ()

@@ -11,13 +11,21 @@ from campaign_cli.model.errors import TemplateError
 _BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
+LISTS = ("attachments",)
+"""Keys with one value or several, each a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value of the front matter and its line in the file, counted from 1."""
+    """One value of the front matter and its line in the file, counted from 1.
+
+    `items` are the values of one of `LISTS`, each with its own line; its `text` is empty.
+    """
 
     key: str
     text: str
     line: int
+    items: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,20 @@ def entries(path: Path, block: str, *, first_line: int) -> tuple[Entry, ...]:
     for key_node, value_node in root.value:
         line = key_node.start_mark.line + first_line
         key = str(key_node.value)
-        if not isinstance(value_node, yaml.ScalarNode):
-            raise TemplateError(f"{path}:{line}: {key} must be one text; {_hint(block, line - first_line)}")
+        listed = key in LISTS
+        nodes = value_node.value if listed and isinstance(value_node, yaml.SequenceNode) else [value_node]
+        if not all(isinstance(node, yaml.ScalarNode) for node in nodes):
+            what = "one text or several in a list" if listed else "one text"
+            raise TemplateError(f"{path}:{line}: {key} must be {what}; {_hint(block, line - first_line)}")
         # The names of headers are the same in upper and lower case (RFC 5322 1.2.2).
         if first := found.get(key.lower()):
             raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {first.line}")
-        text = "" if value_node.tag == "tag:yaml.org,2002:null" else " ".join(value_node.value.split())
-        found[key.lower()] = Entry(key, text, line)
+        nodes = [node for node in nodes if node.tag != "tag:yaml.org,2002:null"]
+        if listed:
+            items = [(node.value, node.start_mark.line + first_line) for node in nodes]
+            found[key] = Entry(key, "", line, tuple(items))
+        else:
+            found[key.lower()] = Entry(key, " ".join(nodes[0].value.split()) if nodes else "", line)
     return tuple(found.values())
 
 

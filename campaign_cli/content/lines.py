@@ -9,13 +9,15 @@ from typing import Any
 
 import jinja2
 
+from campaign_cli.content.attachments import Pattern
+from campaign_cli.content.frontmatter import LISTS
 from campaign_cli.content.locales import parse_locale
 from campaign_cli.content.manuscript import SUBJECT, Manuscript
 from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
 
-OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale")
+OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale", *LISTS)
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -79,6 +81,12 @@ class Lines:
         if entry.text.lower() not in ("true", "false"):
             raise TemplateError(f"{self._manuscript.place(entry)}: {key} must be true or false")
         return entry.text.lower() == "true"
+
+    def attachments(self) -> tuple[Pattern, ...]:
+        """The files that go with messages."""
+        entry = self._entries.get("attachments")
+        head = self._manuscript.head
+        return tuple([Pattern(text, f"{head}:{line}", head.parent) for text, line in (entry.items if entry else ())])
 
     def locale(self) -> str | None:
         """The locale in which dates and numbers are written; None where the template does not say."""

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from campaign_cli.content.frontmatter import Entry, entries, split
+from campaign_cli.content.mailmerge import taken_apart
 from campaign_cli.model.errors import TemplateError
 
 
@@ -27,11 +28,21 @@ PAGES = ("body.html", "body.mjml", "body.md")
 
 
 @dataclass(frozen=True, slots=True)
+class OwnText:
+    """The plain text that goes with a page, where it is not made from that: its file, and the line it begins on."""
+
+    file: Path
+    text: str
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Manuscript:
     """What is written in a template's files.
 
     `path` is what was named, `page` the file of the body, which begins there on line `body_line`. The entries stand in
-    `head`. The subject may have a file of its own, and so may the plain text that goes with a page.
+    `head`. The subject may have a file of its own. Where `breaks` is true, the end of a line of Markdown is one in the
+    page. `notes` are for a person to know.
     """
 
     path: Path
@@ -42,7 +53,19 @@ class Manuscript:
     head: Path
     entries: tuple[Entry, ...]
     subject: str | None = None
-    own_text: str | None = None
+    own_text: OwnText | None = None
+    breaks: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def own_text_name(self) -> str:
+        """What the own text is called among the template's files: also where it stands in that of the page."""
+        name = self.own_text.file.name if self.own_text else ""
+        return f"{name}, its text" if name == self.page.name else name
+
+    def shown(self, name: str) -> Path:
+        """Where the file is that goes by `name` among the template's files."""
+        return self.own_text.file if self.own_text and name == self.own_text_name else self.page.parent / name
 
     @property
     def subject_belongs(self) -> str:
@@ -58,8 +81,27 @@ def read_manuscript(path: Path) -> Manuscript:
     """The template at `path`, a file or a folder. Raises TemplateError, with file and line."""
     if path.is_dir():
         return _folder(path)
+    return one_file(path, _read(path))
+
+
+def one_file(path: Path, source: str) -> Manuscript:
+    """The template whose one file `path` has `source` in it. Raises TemplateError, with file and line."""
+    if mailmerge := taken_apart(path, source):
+        parts, text = mailmerge.parts, mailmerge.text
+        return Manuscript(
+            path,
+            path,
+            _kind(path.with_suffix(mailmerge.suffix)),
+            parts.body,
+            parts.body_line,
+            path,
+            parts.entries,
+            own_text=OwnText(path, text.text, text.line) if text else None,
+            breaks=True,
+            notes=mailmerge.notes,
+        )
     kind = _kind(path)
-    parts = split(path, _read(path))
+    parts = split(path, source)
     return Manuscript(path, path, kind, parts.body, parts.body_line, path, parts.entries)
 
 
@@ -73,7 +115,7 @@ def _folder(path: Path) -> Manuscript:
         raise TemplateError(f"{path}: {' and '.join(pages)} are two pages for one message: keep one of them")
     if not pages and OWN_TEXT not in there:
         raise TemplateError(f"{path}: this folder has no {', '.join(PAGES)} or {OWN_TEXT} in it")
-    page, head, subject = path / [*pages, OWN_TEXT][0], path / HEADERS, path / SUBJECT
+    page, head, subject, own_text = [path / name for name in ([*pages, OWN_TEXT][0], HEADERS, SUBJECT, OWN_TEXT)]
     return Manuscript(
         path,
         page,
@@ -83,7 +125,7 @@ def _folder(path: Path) -> Manuscript:
         head,
         entries(head, _read(head), first_line=1) if HEADERS in there else (),
         subject=_one_line(subject) if SUBJECT in there else None,
-        own_text=OWN_TEXT if pages and OWN_TEXT in there else None,
+        own_text=OwnText(own_text, _read(own_text)) if pages and OWN_TEXT in there else None,
     )
 
 

@@ -19,7 +19,9 @@ PAGE = '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{b
 class Markdown:
     """Keeps each value that a template puts out, has a word stand for it, and says where it goes in the HTML."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, breaks: bool = False) -> None:
+        """With `breaks`, a line's end is one in the page, too."""
+        self._breaks = breaks
         self._values: list[str] = []
         self._skeleton = lru_cache(maxsize=REMEMBERED)(self._converted)
 
@@ -49,7 +51,7 @@ class Markdown:
     def _markdown(self) -> MarkdownIt:
         from markdown_it import MarkdownIt
 
-        return MarkdownIt("commonmark", {"breaks": False}).enable(["table", "strikethrough"])
+        return MarkdownIt("commonmark", {"breaks": self._breaks}).enable(["table", "strikethrough"])
 
     def page(self, rendered: str) -> Filled:
         """The HTML page for a body that was rendered with `keep`, and its values, as HTML."""

@@ -29,10 +29,11 @@ class Sources:
         self._filters = filters.named()
         self._path = manuscript.page
         self._folder = self._path.parent.resolve()
-        # A comment as long as the front matter: so every line keeps the number that it has in the file.
-        body = "{#" + "\n" * (manuscript.body_line - 1) + "#}" + manuscript.body
         self._is_mjml = manuscript.kind is Kind.MJML
-        self._body = with_includes(body) if self._is_mjml else body
+        body = _below(manuscript.body_line, manuscript.body)
+        self._own = {self._path.name: (with_includes(body) if self._is_mjml else body, str(self._path))}
+        if own := manuscript.own_text:
+            self._own[manuscript.own_text_name] = _below(own.line, own.text), str(own.file)
 
     def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
         """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
@@ -51,8 +52,8 @@ class Sources:
         return environment
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
-        if name == self._path.name:
-            return self._body, str(self._path), None
+        if name in self._own:
+            return *self._own[name], None
         try:
             file = self._folder.joinpath(*split_template_path(name))
         except jinja2.TemplateNotFound:
@@ -100,6 +101,11 @@ class Sources:
             return environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or self._path}:{error.lineno}: {mended(error)}") from None
+
+
+def _below(line: int, text: str) -> str:
+    """The text behind a comment as long as what stands before it: so every line keeps the number that it has."""
+    return "{#" + "\n" * (line - 1) + "#}" + text
 
 
 def mended(error: jinja2.TemplateError) -> str:

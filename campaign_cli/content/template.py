@@ -56,12 +56,16 @@ class Template:
         self._locale = self._filters.locale = locale or lines.locale()
         self.sender_text = lines.fixed("from")
         self.reply_to = lines.fixed("reply_to")
+        self.attachments = lines.attachments()
+        """The files that it names."""
+        self.notes = manuscript.notes
+        """What a person should know about it."""
         self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
         self._subject = lines.subject(subject)
         self._headers = lines.headers(list_unsubscribe, headers)
         self._preheader = lines.preheader()
         self._lines = [line for line in (self._subject, *self._headers, self._preheader) if line]
-        self._markdown = Markdown()
+        self._markdown = Markdown(breaks=manuscript.breaks)
         self._kind = manuscript.kind
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
         self._environment = self._sources.environment(escape=self._kind is not Kind.TEXT, finalize=finalize)
@@ -76,8 +80,8 @@ class Template:
         self._own_text = None
         if manuscript.own_text:
             environment = self._sources.environment(escape=False, finalize=Value)
-            self._files[manuscript.own_text] = environment
-            self._own_text = Renderer(self._sources.compiled(environment, manuscript.own_text))
+            self._files[manuscript.own_text_name] = environment
+            self._own_text = Renderer(self._sources.compiled(environment, manuscript.own_text_name))
         self._pages = Pages(self._steps(), with_text=self._own_text is None, preheader=self._preheader is not None)
 
     def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
@@ -99,6 +103,24 @@ class Template:
         return self._manuscript.path
 
     @property
+    def folder(self) -> Path:
+        """Where its files are, and what they include and show."""
+        return self._manuscript.page.parent
+
+    @property
+    def kind(self) -> Kind:
+        """What its body is."""
+        return self._kind
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The text of its page, and of every file that that names, by name; lines are counted as in the files.
+
+        Raises TemplateError.
+        """
+        return self._sources.all(self._environment, self._manuscript.page.name)
+
+    @property
     def header_names(self) -> frozenset[str]:
         """The headers that it has by their own names, in lower case."""
         return frozenset(line.name.lower() for line in self._headers)
@@ -116,7 +138,7 @@ class Template:
             if name != manuscript.page.name
         }
         lines = [(line.name, line.source) for line in self._lines]
-        own_text = [manuscript.own_text] if manuscript.own_text else []
+        own_text = [manuscript.own_text_name] if manuscript.own_text else []
         utm = [self._utm] if self._utm else []
         locale = [{"locale": self._locale}] if self._locale else []
         # Nothing where there is nothing: what was sent before there was this has its hash of then.
@@ -135,16 +157,16 @@ class Template:
         for file, environment in self._files.items():
             sources = self._sources.all(environment, file)
             for name, number, what in self._sources.unusable(environment, sources):
-                findings.append(f"{self._shown(name)}:{number}: {what}")
+                findings.append(f"{self._manuscript.shown(name)}:{number}: {what}")
             if self._kind is Kind.MJML and environment is self._environment:
                 # Where Jinja2 has branches and loops, tags that one opens may be closed by another.
                 whole = "{%" not in sources[file]
                 for name, source in sources.items():
                     for number, what in unrendered_faults(source, whole=whole):
-                        findings.append(f"{self._shown(name)}:{number}: {what}")
+                        findings.append(f"{self._manuscript.shown(name)}:{number}: {what}")
             if columns is not None:
                 for name, missing in undeclared(environment, sources, columns).items():
-                    unknown += [(f"{self._shown(name)}:{number}", variable) for variable, number in missing]
+                    unknown += [(f"{self._manuscript.shown(name)}:{number}", variable) for variable, number in missing]
         if columns is not None:
             there = f"the list's columns are: {', '.join(sorted(columns))}"
             findings += [f"{place}: {_unknown(name, columns)}; {there}" for place, name in unknown]
@@ -157,9 +179,6 @@ class Template:
         for line in self._lines:
             for name, _ in undeclared(self._lines_environment, {"": line.source}, columns)[""]:
                 yield line.place, name
-
-    def _shown(self, file: str) -> Path:
-        return self._manuscript.page.parent / file
 
     def render(self, fields: Mapping[str, str]) -> Rendered:
         """The message for one contact. Raises ComposeError, with the template's line, where its fields do not do."""
@@ -193,8 +212,8 @@ class Template:
 
     def _place_in_page(self, error: MjmlError) -> str:
         page = self._manuscript.page.name
-        found = place_of(error, self._sources.all(self._environment, page))
-        return f"{self._shown(found[0])}:{found[1]}" if found else str(self._shown(page))
+        found = place_of(error, self.sources)
+        return f"{self._manuscript.shown(found[0])}:{found[1]}" if found else str(self._manuscript.shown(page))
 
     def _place(self, traceback: TracebackType | None) -> str:
         """The innermost line of a template's file that the error passed through."""

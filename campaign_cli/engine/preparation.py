@@ -15,6 +15,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine.attachments import find_attachments, find_images
 from campaign_cli.engine.passwords import unusable
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
@@ -69,6 +70,16 @@ def prepare(
             )
         )
     sender = _sender(settings, template, problems)
+    images = None
+    try:
+        images = find_images(template, sender.address.domain) if template and sender else None
+    except CampaignError as error:
+        problems.append(error)
+    attachments = None
+    try:
+        attachments = find_attachments(settings, template, contacts, images) if template and contacts else None
+    except CampaignError as error:
+        problems.append(error)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
     if not settings.relays and not settings.sandbox and not settings.dry_run:
         problems.append(
@@ -101,7 +112,7 @@ def prepare(
             folder.check_local()
     except StateError as error:
         problems.append(error)
-    warnings: list[str] = []
+    warnings: list[str] = [*template.notes] if template else []
     signer = None
     try:
         signer = find_signer(settings, sender.address.domain, warnings.append) if sender else None
@@ -111,7 +122,15 @@ def prepare(
         raise _joined(problems)
     unsubscribe = find_unsubscribe(settings, name, folder, warnings.append)
     reply_to = settings.reply_to or reply_to
-    composer = Composer(template, sender, reply_to=reply_to, signer=signer, unsubscribe=unsubscribe)
+    composer = Composer(
+        template,
+        sender,
+        reply_to=reply_to,
+        signer=signer,
+        unsubscribe=unsubscribe,
+        images=images,
+        attachments=attachments,
+    )
     return Prepared(
         name=name,
         folder=folder,
@@ -200,6 +219,6 @@ def _joined(problems: list[CampaignError]) -> CampaignError:
     """One error that says all, with the exit code of the first."""
     if len(problems) == 1:
         return problems[0]
-    joined = CampaignError("\n".join(str(problem) for problem in problems))
+    joined = CampaignError("\n".join(dict.fromkeys(str(problem) for problem in problems)))
     joined.exit_code = problems[0].exit_code
     return joined

@@ -75,7 +75,7 @@ def _what(before: Revision, prepared: Prepared) -> str:
     # The hash alone says that something else has changed, and not what.
     return (
         ", and ".join(found)
-        or f"{template}, its subject, its headers, its links, its keys or a file that it includes is not what it was"
+        or f"{template}, its subject, its headers, its links, its keys, or a file in it or beside it is not what it was"
     )
 
 

@@ -1,4 +1,4 @@
-"""Postfix: its configuration, and how its log is read. It has no SMTP client; all it delivers by is one Maildir."""
+"""Postfix: its configuration, and how its log is read. It has no SMTP client: it has one Maildir, or speaks LMTP."""
 
 import re
 import socketserver
@@ -39,6 +39,7 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_recipient_restrictions = check_recipient_access regexp:/etc/postfix/rcpt
 smtpd_data_restrictions = check_recipient_access regexp:/etc/postfix/data
 header_checks = regexp:/etc/postfix/content
+virtual_transport = %(transport)s
 %(tls)s
 """
 
@@ -56,6 +57,7 @@ proxymap unix - - n - - proxymap
 error    unix - - n - - error
 retry    unix - - n - - error
 virtual  unix - n n - - virtual
+lmtp     unix - - n - - lmtp
 anvil    unix - - n - 1 anvil
 postlog  unix-dgram n - n - 1 postlogd
 """
@@ -78,12 +80,12 @@ _CONTENT_REFUSED = re.compile(r"/cleanup\[\d+\]: \w+: reject: header To: .* to=<
 
 
 class Postfix(Server):
-    """With `certificate` (its chain and key in PEM) it offers STARTTLS."""
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port."""
 
     accepted = ("250", "2.0.0")
     recipient_header = "Delivered-To"
 
-    def __init__(self, unpacked: Path, root: Path, *, certificate: str = "") -> None:
+    def __init__(self, unpacked: Path, root: Path, *, certificate: str = "", lmtp: int = 0) -> None:
         super().__init__(unpacked, root)
         self._greylist = Greylist()
         self.folder("var/spool/postfix", 0)
@@ -101,7 +103,8 @@ class Postfix(Server):
                 "smtpd_tls_security_level = may\nsmtpd_tls_chain_files = /etc/postfix/both.pem\n"
                 "smtpd_tls_received_header = yes"
             )
-        self.write("etc/postfix/main.cf", MAIN % {"greylist": self._greylist.port, "tls": tls})
+        transport = f"lmtp:inet:127.0.0.1:{lmtp}" if lmtp else "virtual"
+        self.write("etc/postfix/main.cf", MAIN % {"greylist": self._greylist.port, "transport": transport, "tls": tls})
         self.write("etc/postfix/master.cf", MASTER % {"port": self.port})
         self.write("etc/postfix/rcpt", refusals(AT_RCPT) + "/^defer\\+/ greylist\n")
         self.write("etc/postfix/data", refusals(AT_DATA))

@@ -29,10 +29,13 @@ nobody:x:65534:65534:nobody:/:/bin/false
 vmail:x:5000:5000:vmail:/:/bin/false
 postfix:x:5001:5001:postfix:/:/bin/false
 Debian-exim:x:5003:5003:exim:/:/bin/false
+dovecot:x:5004:5004:dovecot:/:/bin/false
+dovenull:x:5005:5005:dovecot:/:/bin/false
 """
 
 GROUPS = (
     "root:x:0:\nnogroup:x:65534:\nvmail:x:5000:\npostfix:x:5001:\npostdrop:x:5002:\nDebian-exim:x:5003:\nmail:x:8:\n"
+    "dovecot:x:5004:\ndovenull:x:5005:\n"
 )
 
 REFUSED = {

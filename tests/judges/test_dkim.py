@@ -1,13 +1,8 @@
 """Signatures of what real servers took and stored, by opendkim, and by dkimpy beside it."""
 
-import json
-import os
-import re
-import subprocess
-from pathlib import Path
-
 import pytest
 
+from tests.judges.opendkim import find_opendkim, new_keys
 from tests.judges.server import MAILDIR
 from tests.signatures import verdicts
 
@@ -45,41 +40,11 @@ ROWS = [
 ]
 
 
-class Opendkim:
-    """opendkim in its root folder, as Debian has it."""
-
-    def __init__(self, root: Path, records: dict[str, str]) -> None:
-        self._root = root
-        lines = "".join(f"{name} {value}\n" for name, value in records.items())
-        (root / "records").write_text(lines)
-        (root / "opendkim.conf").write_text("Mode v\nTestDNSData file:/records\nOn-BadSignature accept\nSyslog no\n")
-
-    def verdicts(self, content: bytes) -> list[str]:
-        """What it says of each signature: `pass`, or something else."""
-        (self._root / "message").write_bytes(content)
-        command = ["chroot", self._root, "/usr/sbin/opendkim", "-x", "/opendkim.conf", "-v", "-v", "-t", "/message"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return re.findall(r"\bdkim=(\w+)", said.stdout + said.stderr)
-
-
-@pytest.fixture
-def records(campaign) -> dict[str, str]:
-    """Two keys in the campaign's folder, and what DNS would say of them."""
-    new = ("dkim", "new", "sender.example.org", "--json")
-    said = [
-        json.loads(campaign(*new, "--selector", "r1", "--output", "r1.pem").out),
-        json.loads(campaign(*new, "--selector", "e1", "--output", "e1.pem", "--ed25519").out),
-    ]
-    return {each["name"]: each["value"] for each in said}
-
-
 @pytest.mark.parametrize("suffix", ["txt", "html", "md"])
 @pytest.mark.parametrize("query", ["", "?chunking=off"], ids=["chunking", "pipelining"])
-def test_what_a_real_server_stored_is_what_was_signed(campaign, start_each, records, suffix, query) -> None:
-    unpacked = os.environ.get("JUDGES_OPENDKIM")
-    if not unpacked:
-        pytest.skip("there is no opendkim: start these tests with tests/judges/run")
-    judge = Opendkim(Path(unpacked), records)
+def test_what_a_real_server_stored_is_what_was_signed(campaign, start_each, suffix, query) -> None:
+    records = new_keys(campaign)
+    judge = find_opendkim(records)
     server = start_each()
     (campaign.folder / f"hello.{suffix}").write_text(TEMPLATE, encoding="utf-8")
     (campaign.folder / "campaign.yaml").write_text(CONFIG.format(suffix=suffix, port=server.port, query=query))

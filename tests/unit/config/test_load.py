@@ -8,6 +8,7 @@ import pytest
 from campaign_cli.config.load import KEYS, campaign_name, load_settings
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.config.settings import DkimFile, Password, Settings, UnsubscribeLinks
+from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.errors import UsageError
@@ -31,6 +32,7 @@ headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
 utm: {source: club, medium: email}
 inline_css: false
 locale: pt-BR
+attachments: [terms.pdf, "invoices/{{ id }}.pdf"]
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
 password_file: secret
@@ -89,6 +91,9 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         utm=(("source", "club"), ("medium", "email")),
         inline_css=False,
         locale="pt-BR",
+        attachments=tuple(
+            Pattern(text, f"{tmp_path}/campaign.yaml:14", tmp_path) for text in ("terms.pdf", "invoices/{{ id }}.pdf")
+        ),
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(
             Relay("mail.example.org", 465, Tls.IMPLICIT, "ada"),

@@ -70,6 +70,13 @@ def test_a_message_that_no_provider_takes_is_told(tmp_path: Path, monkeypatch: p
         compose(made, text="x\n" * 334)
 
 
+def test_a_header_that_relays_would_cut_off_is_told(tmp_path: Path) -> None:
+    made = composer(tmp_path, "---\nsubject: '{{ text }}'\n---\nx\n")
+    assert compose(made, text="x " * 48_000)
+    with pytest.raises(ComposeError, match=r"^the message's header has 102,\d\d\d bytes, and relays take 100,000$"):
+        compose(made, text="x " * 49_990)
+
+
 LONG = st.sampled_from(
     ["a" * 999, "é" * 500, "a b " * 400, "=\n", ".\n", "\r", "\r\n", " \n", "\t\n", "\u2028", "\u2029", "\x85"]
 )

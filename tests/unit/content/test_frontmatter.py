@@ -36,6 +36,19 @@ def test_a_value_over_several_lines_is_one_line_of_text() -> None:
     assert split(PATH, block).entries == (Entry("subject", "one two", 2), Entry("from", "a Bcc: b", 5))
 
 
+@pytest.mark.parametrize(
+    ("written", "items"),
+    [
+        ("attachments: a  b.pdf", (("a  b.pdf", 3),)),
+        ("attachments: ['a.pdf', \"i/{{ id }}.pdf\"]", (("a.pdf", 3), ("i/{{ id }}.pdf", 3))),
+        ("attachments:\n- a.pdf\n-\n- 7", (("a.pdf", 4), ("7", 6))),
+        ("attachments:", ()),
+    ],
+)
+def test_a_list_keeps_each_text_and_its_line(written: str, items: tuple[tuple[str, int], ...]) -> None:
+    assert split(PATH, f"---\nsubject: s\n{written}\n---\n").entries[1] == Entry("attachments", "", 3, items)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=80))
 def test_whatever_the_file_says_its_lines_keep_their_numbers(body: str) -> None:
     parts = split(PATH, "---\nsubject: s\n---\n" + body)
@@ -61,6 +74,15 @@ def test_whatever_the_file_says_its_lines_keep_their_numbers(body: str) -> None:
         ),
         ("---\n- a\n---\n", "mail.html:2: the front matter is not keys and values, such as 'subject: Hello'"),
         ("---\na: 1\nb: 2\na: 3\n---\n", "mail.html:4: 'a' stands here a second time, first on line 2"),
+        (
+            "---\na: b\nattachments: {{ x }}.pdf\n---\n",
+            "mail.html:3: the front matter is not YAML; a value that begins with { or [ must stand in quotes",
+        ),
+        (
+            "---\nattachments:\n- {a: b}\n---\n",
+            "mail.html:2: attachments must be one text or several in a list; write lines such as 'subject: Hello', and "
+            "put a value with a colon in it in quotes",
+        ),
         ("---\nX-Id: 1\nX-ID: 2\n---\n", "mail.html:3: 'X-ID' stands here a second time, first on line 2"),
     ],
 )
