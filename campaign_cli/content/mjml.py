@@ -63,6 +63,9 @@ _TAG = re.compile(
     r"""(?:\s+[^\s=/>"'<]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*+\s*(?P<alone>/?)>|<""",
     re.DOTALL,
 )
+_MJ_TAG = re.compile(r"<mj(?:ml|-[a-z-]+)\b[^>]*>")
+_MJ_ATTRIBUTE = re.compile(r"""\s([\w-]+)\s*=\s*("[^"]*"|'[^']*')""")
+_COUNTS_NOT = frozenset(["alt", "background-url", "href", "lang", "src", "title"])
 _INCLUDE = re.compile(r"<mj-include\b(?P<attributes>[^>]*?)/?>(?:\s*</mj-include>)?")
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"{}]*)"|'([^'{}]*)')""")
 _CODE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -121,6 +124,18 @@ def faults(page: str, *, whole: bool = True) -> Iterator[tuple[int, str]]:
             return
     if opened:
         yield opened[-1][1], f"<{opened[-1][0]}> is not closed"
+
+
+def sizing(page: str) -> frozenset[int]:
+    """Values of MJML's own attributes but for addresses, words and colours: with sizes it reckons how wide all is."""
+    numbers = [
+        number
+        for tag in _MJ_TAG.findall(page)
+        for name, value in _MJ_ATTRIBUTE.findall(tag)
+        if name not in _COUNTS_NOT and not name.endswith("color")
+        for number in WORDS.findall(value)
+    ]
+    return frozenset(map(int, numbers))
 
 
 def with_includes(source: str) -> str:

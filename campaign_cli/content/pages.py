@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from campaign_cli.content.mjml import sizing
 from campaign_cli.content.plaintext import plaintext, spaced
 from campaign_cli.content.preheader import with_preheader
 from campaign_cli.content.shapes import AS_PRINTABLE, REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
@@ -87,9 +88,10 @@ class Pages:
             made = step(made)
         if self._preheader and inside[-1] is None:
             made = with_preheader(made, word(len(inside) - 1))
+        more = deciding(given) | sizing(given)
         if made == given:
-            return bones, deciding(given)
-        return skeleton(made), words(given) - words(made) | deciding(given) | deciding(made)
+            return bones, more
+        return skeleton(made), more | deciding(made) | words(given) - words(made)
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
         with_words = [word(number) if value is None else value for number, value in enumerate(kept)]

@@ -1,5 +1,6 @@
 """`campaign new` makes a folder that can be sent from as it stands."""
 
+import logging
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,12 @@ from lxml import html
 from campaign_cli.cli.main import run
 from campaign_cli.content import starters
 from campaign_cli.content.starters import SHIPPED, STARTERS
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("handlers", "propagate", "level"):
+        monkeypatch.setattr(logging.getLogger("campaign_cli"), name, getattr(logging.getLogger("campaign_cli"), name))
 
 
 @pytest.mark.parametrize("name", STARTERS)
