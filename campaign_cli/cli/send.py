@@ -27,7 +27,7 @@ ASK_ABOVE = 300
 
 @click.command(epilog=EPILOG, short_help="Send to everyone on a list who has not had it yet.")
 @click.argument("contacts", metavar="LIST")
-@click.option("-t", "--template", metavar="FILE", help="The template: .html, .md or .txt, with front matter.")
+@click.option("-t", "--template", metavar="PATH", help="The template: a .html, .mjml, .md or .txt file, or a folder.")
 @click.option("--from", metavar="MAILBOX", help="Who sends: 'Ada <ada@example.org>'.")
 @click.option("--subject", metavar="TEXT", help="The subject; may use the list's columns, as the template may.")
 @click.option("--name", metavar="NAME", help="The campaign's name; strftime fields make a series: weekly-%Y-%m-%d.")

@@ -20,6 +20,7 @@ from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
 from campaign_cli.content.attachments import Pattern
+from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
@@ -181,6 +182,12 @@ def _address(given: Given) -> Any:
     return parse_address(one_line(given))
 
 
+def _locale(given: Given) -> str:
+    text = one_line(given)
+    parse_locale(text)
+    return text
+
+
 def _attachments(given: Given) -> tuple[Pattern, ...]:
     entries = given.value if isinstance(given.value, list) else [given]
     return tuple(each_of((entry, _attachment) for entry in entries))
@@ -275,6 +282,8 @@ _FIELDS: dict[str, Parse] = {
     "unsubscribe": unsubscribe_links,
     "headers": header_lines,
     "utm": utm_parameters,
+    "inline_css": _flag,
+    "locale": _locale,
     "attachments": _attachments,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),

@@ -31,6 +31,10 @@ class Settings:
     unsubscribe: UnsubscribeLinks | None = None
     headers: tuple[tuple[str, str], ...] = ()
     utm: tuple[tuple[str, str], ...] = ()
+    locale: str | None = None
+    """How dates and numbers are written; None: as the template says, else as in English."""
+    inline_css: bool | None = None
+    """None: as the template says, else styles are put into the elements that they are for."""
     attachments: tuple[Pattern, ...] | None = None
     """None: those of the template."""
     dkim: tuple[DkimFile, ...] = ()

@@ -47,10 +47,11 @@ def split(path: Path, source: str) -> Split:
         if re.match(r"---[ \t]*\n", source):
             raise TemplateError(f"{path}:1: the front matter does not end: close it with a line ---")
         return Split((), source, 1)
-    return Split(_entries(path, found[1]), source[found.end() :], source.count("\n", 0, found.end()) + 1)
+    return Split(entries(path, found[1], first_line=2), source[found.end() :], source.count("\n", 0, found.end()) + 1)
 
 
-def _entries(path: Path, block: str) -> tuple[Entry, ...]:
+def entries(path: Path, block: str, *, first_line: int) -> tuple[Entry, ...]:
+    """The keys and values of YAML that begins on `first_line` of its file. Raises TemplateError, with file and line."""
     # Only who loads a template needs it, not those who are given one to fill in.
     import yaml
 
@@ -58,36 +59,36 @@ def _entries(path: Path, block: str) -> tuple[Entry, ...]:
         root = yaml.compose(block, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1
-        raise TemplateError(f"{path}:{line}: the front matter is not YAML; {_hint(block, line)}") from None
+        line = mark.line + first_line if mark else 1
+        raise TemplateError(f"{path}:{line}: the front matter is not YAML; {_hint(block, line - first_line)}") from None
     if root is None:
         return ()
     if not isinstance(root, yaml.MappingNode):
-        raise TemplateError(f"{path}:2: the front matter is not keys and values, such as 'subject: Hello'")
-    entries: dict[str, Entry] = {}
+        raise TemplateError(f"{path}:{first_line}: the front matter is not keys and values, such as 'subject: Hello'")
+    found: dict[str, Entry] = {}
     for key_node, value_node in root.value:
-        line = key_node.start_mark.line + 2
+        line = key_node.start_mark.line + first_line
         key = str(key_node.value)
         listed = key in LISTS
         nodes = value_node.value if listed and isinstance(value_node, yaml.SequenceNode) else [value_node]
         if not all(isinstance(node, yaml.ScalarNode) for node in nodes):
             what = "one text or several in a list" if listed else "one text"
-            raise TemplateError(f"{path}:{line}: {key} must be {what}; {_hint(block, line)}")
+            raise TemplateError(f"{path}:{line}: {key} must be {what}; {_hint(block, line - first_line)}")
         # The names of headers are the same in upper and lower case (RFC 5322 1.2.2).
-        if first := entries.get(key.lower()):
+        if first := found.get(key.lower()):
             raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {first.line}")
         nodes = [node for node in nodes if node.tag != "tag:yaml.org,2002:null"]
         if listed:
-            items = [(node.value, node.start_mark.line + 2) for node in nodes]
-            entries[key] = Entry(key, "", line, tuple(items))
+            items = [(node.value, node.start_mark.line + first_line) for node in nodes]
+            found[key] = Entry(key, "", line, tuple(items))
         else:
-            entries[key.lower()] = Entry(key, " ".join(nodes[0].value.split()) if nodes else "", line)
-    return tuple(entries.values())
+            found[key.lower()] = Entry(key, " ".join(nodes[0].value.split()) if nodes else "", line)
+    return tuple(found.values())
 
 
-def _hint(block: str, line: int) -> str:
+def _hint(block: str, index: int) -> str:
     lines = block.split("\n")
-    written = lines[line - 2] if 0 <= line - 2 < len(lines) else ""
+    written = lines[index] if 0 <= index < len(lines) else ""
     if re.search(r":\s*[{\[]", written):
         return "a value that begins with { or [ must stand in quotes"
     return "write lines such as 'subject: Hello', and put a value with a colon in it in quotes"

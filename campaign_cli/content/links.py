@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from html import escape
 from urllib.parse import urlencode
-
-from campaign_cli.content.shapes import REMEMBERED, Skeleton, skeleton, word
 
 _LINK = re.compile(
     r"""(?P<before><a\b[^>]*?\shref\s*=\s*(?P<quote>["']))(?P<url>https?://.*?)(?P<fragment>#.*?)?(?P=quote)""",
@@ -15,11 +12,10 @@ _LINK = re.compile(
 )
 
 
-@lru_cache(maxsize=REMEMBERED)
-def tracked(page: Skeleton, utm: tuple[tuple[str, str], ...]) -> Skeleton:
+def tracked(page: str, utm: tuple[tuple[str, str], ...]) -> str:
     """The page with `utm` in every link to a site whose address the template has, and has no such parameters yet.
 
-    A link that is a contact's value as a whole, as an unsubscribe link is, stays as it is.
+    A link that is a contact's value as a whole, as an unsubscribe link is, stays as it is: a word stands for it.
     """
     parameters = escape(urlencode([(f"utm_{key}", value) for key, value in utm]))
 
@@ -30,5 +26,4 @@ def tracked(page: Skeleton, utm: tuple[tuple[str, str], ...]) -> Skeleton:
         joint = "?" if "?" not in url else "" if url.endswith(("?", "&", "&amp;")) else "&amp;"
         return f"{link['before']}{url}{joint}{parameters}{link['fragment'] or ''}{link['quote']}"
 
-    text = "".join([word(bone) if isinstance(bone, int) else bone for bone in page])
-    return skeleton(_LINK.sub(with_parameters, text))
+    return _LINK.sub(with_parameters, page)

@@ -20,9 +20,14 @@ def _config() -> ParserConfig:
     return ParserConfig(css=CSS_PROFILES["strict"].copy())
 
 
+def spaced(text: str) -> str:
+    """With any space for one at which no line breaks, as the layout has it but for preformatted text."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def plaintext(source: str) -> str:
     """The text of an HTML page, laid out as a browser would; links as `text <address>`, pictures by their `alt`."""
-    source = _NOT_XML.sub("", source)
+    source = spaced(_NOT_XML.sub("", source))
     if not source.strip():
         return ""
     try:
@@ -31,6 +36,9 @@ def plaintext(source: str) -> str:
     except etree.ParserError:
         # Nothing but comments.
         return ""
+    # What Outlook is told to hide is not to be seen anywhere: a preheader.
+    for hidden in tree.xpath("//*[contains(@style, 'mso-hide')]"):
+        hidden.drop_tree()
     for picture in tree.iter("img"):
         picture.tail = picture.get("alt", "").strip() + (picture.tail or "")
     for link in tree.iter("a"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -13,7 +12,9 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign_cli.content.compiler import Compiler, calls
-from campaign_cli.content.frontmatter import Split
+from campaign_cli.content.filters import Filters
+from campaign_cli.content.manuscript import Kind, Manuscript
+from campaign_cli.content.mjml import with_includes
 from campaign_cli.model.errors import TemplateError
 
 EXAMPLES = "Jinja2 is written as {{ name }} and {% if name %} ... {% endif %}"
@@ -24,11 +25,15 @@ NOT_THERE = "is not a file of UTF-8 text in the template's folder"
 class Sources:
     """Gives Jinja2 the template and what lies in its folder, and nothing from outside of it."""
 
-    def __init__(self, path: Path, parts: Split) -> None:
-        self._path = path
-        self._folder = path.parent.resolve()
-        # A comment as long as the front matter: so every line keeps the number that it has in the file.
-        self._body = "{#" + "\n" * (parts.body_line - 1) + "#}" + parts.body
+    def __init__(self, manuscript: Manuscript, filters: Filters) -> None:
+        self._filters = filters.named()
+        self._path = manuscript.page
+        self._folder = self._path.parent.resolve()
+        self._is_mjml = manuscript.kind is Kind.MJML
+        body = _below(manuscript.body_line, manuscript.body)
+        self._own = {self._path.name: (with_includes(body) if self._is_mjml else body, str(self._path))}
+        if own := manuscript.own_text:
+            self._own[manuscript.own_text_name] = _below(own.line, own.text), str(own.file)
 
     def environment(self, *, escape: bool, finalize: Callable[..., Any] | None = None) -> jinja2.Environment:
         """A sandbox in which an unknown variable is an error, and HTML is escaped if `escape`."""
@@ -42,12 +47,13 @@ class Sources:
         )
         # Not worked out when the template is compiled, which is in the process that sends and has no bound.
         environment.code_generator_class = Compiler
+        environment.filters.update(self._filters)
         environment.intercepted_binops = frozenset({"*", "**", "%"})
         return environment
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
-        if name == self._path.name:
-            return self._body, str(self._path), None
+        if name in self._own:
+            return *self._own[name], None
         try:
             file = self._folder.joinpath(*split_template_path(name))
         except jinja2.TemplateNotFound:
@@ -55,17 +61,18 @@ class Sources:
         if not file.resolve().is_relative_to(self._folder) or not file.is_file():
             return None
         try:
-            return file.read_text("utf-8-sig"), str(self._path.parent / name), None
+            source = file.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return None
+        return with_includes(source) if self._is_mjml else source, str(self._path.parent / name), None
 
-    def all(self, environment: jinja2.Environment) -> dict[str, str]:
-        """The source of the template and of every file that it names, directly or not, by name.
+    def all(self, environment: jinja2.Environment, file: str) -> dict[str, str]:
+        """The source of `file` and of every other that it names, directly or not, by name.
 
         Raises TemplateError, with file and line, for one that `environment` cannot compile.
         """
         found: dict[str, str] = {}
-        names: list[str | None] = [self._path.name]
+        names: list[str | None] = [file]
         while names:
             name = names.pop()
             if name is None or name in found:
@@ -94,6 +101,11 @@ class Sources:
             return environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or self._path}:{error.lineno}: {mended(error)}") from None
+
+
+def _below(line: int, text: str) -> str:
+    """The text behind a comment as long as what stands before it: so every line keeps the number that it has."""
+    return "{#" + "\n" * (line - 1) + "#}" + text
 
 
 def mended(error: jinja2.TemplateError) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from campaign_cli.content.headers import LONGEST_LINE
-from campaign_cli.content.shapes import REMEMBERED, Skeleton, filled
+from campaign_cli.content.shapes import AS_PRINTABLE, REMEMBERED, Skeleton, filled
 
 LONGEST_QUOTED = 76
 """Characters in a line of quoted-printable, a soft line break's `=` included (RFC 2045 6.7)."""
@@ -45,7 +45,8 @@ class Frame:
 def encoded(bones: Skeleton, values: Sequence[str]) -> tuple[str, bytes]:
     """The transfer encoding that suits the text best, and the body in it. Its last line ends in CRLF."""
     joined = "".join(values)
-    if joined.isprintable() and max(map(len, values), default=0) <= SHORT:
+    plain = joined.isprintable() or joined.translate(AS_PRINTABLE).isprintable()
+    if plain and max(map(len, values), default=0) <= SHORT:
         frame = _frame(bones)
         if frame.bare is not None and joined.isascii():
             placed = [values[place].encode() for place in frame.places]

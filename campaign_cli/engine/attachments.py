@@ -8,7 +8,8 @@ from campaign_cli.audience.lists import ContactList
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.images import Images, may_show
-from campaign_cli.content.template import Kind, Template
+from campaign_cli.content.manuscript import Kind
+from campaign_cli.content.template import Template
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import TemplateError
 
@@ -24,7 +25,7 @@ def find_images(template: Template, domain: str) -> Images | None:
     markdown = template.kind is Kind.MARKDOWN
     if template.kind is Kind.TEXT or not may_show(template.sources, markdown=markdown):
         return None
-    images = Images(template.path.parent, domain, template.sources, markdown=markdown)
+    images = Images(template.folder, domain, template.sources, markdown=markdown)
     if images.wrong:
         raise TemplateError("\n".join(images.wrong))
     return images

@@ -162,6 +162,8 @@ def _opened(
                 list_unsubscribe=settings.list_unsubscribe,
                 headers=settings.headers,
                 utm=settings.utm,
+                inline_css=settings.inline_css,
+                locale=settings.locale,
             )
             made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
             template.check({*contacts.columns, *made} if contacts else None)

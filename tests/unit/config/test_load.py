@@ -30,6 +30,8 @@ list_unsubscribe: <https://example.org/u>
 unsubscribe: {url: "https://example.org/{{ token }}", mailto: "u@example.org", key: token.key}
 headers: {List-Id: "<news.example.org>", X-Note: "{{ name }}"}
 utm: {source: club, medium: email}
+inline_css: false
+locale: pt-BR
 attachments: [terms.pdf, "invoices/{{ id }}.pdf"]
 dkim: [{domain: Bücher.example, selector: S1, key: dkim.pem}]
 relay: [smtps://ada@mail.example.org, "smtp://localhost:1025"]
@@ -87,8 +89,10 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         unsubscribe=UnsubscribeLinks("https://example.org/{{ token }}", "mailto:u@example.org", tmp_path / "token.key"),
         headers=(("List-Id", "<news.example.org>"), ("X-Note", "{{ name }}")),
         utm=(("source", "club"), ("medium", "email")),
+        inline_css=False,
+        locale="pt-BR",
         attachments=tuple(
-            Pattern(text, f"{tmp_path}/campaign.yaml:12", tmp_path) for text in ("terms.pdf", "invoices/{{ id }}.pdf")
+            Pattern(text, f"{tmp_path}/campaign.yaml:14", tmp_path) for text in ("terms.pdf", "invoices/{{ id }}.pdf")
         ),
         dkim=(DkimFile("xn--bcher-kva.example", "s1", tmp_path / "dkim.pem"),),
         relays=(

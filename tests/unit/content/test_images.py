@@ -10,7 +10,8 @@ from campaign_cli.content.composer import Composer
 from campaign_cli.content.dkim import Signer
 from campaign_cli.content.images import Images, may_show
 from campaign_cli.content.keys import Algorithm
-from campaign_cli.content.template import Kind, load_template
+from campaign_cli.content.manuscript import Kind
+from campaign_cli.content.template import load_template
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import ComposeError
 from tests.signatures import made_key, verdicts

@@ -5,7 +5,8 @@ import pytest
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.frontmatter import Entry, Split
 from campaign_cli.content.mailmerge import Body, Mailmerge, taken_apart
-from campaign_cli.content.template import Kind, Template
+from campaign_cli.content.manuscript import Kind, one_file
+from campaign_cli.content.template import Template
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import ComposeError, TemplateError
 
@@ -109,21 +110,21 @@ def test_to_may_have_a_name_beside_the_lists_address(to: str) -> None:
 
 
 def test_errors_name_the_lines_of_the_file() -> None:
-    template = Template(PATH, BOTH, None, None)
+    template = Template(one_file(PATH, BOTH), None, None)
     assert template.kind is Kind.HTML
     with pytest.raises(TemplateError, match=r"^mailmerge_template\.txt:11: 'nam' is not a column"):
         template.check({"email", "name", "number"})
-    with pytest.raises(ComposeError, match=r"^mailmerge_template\.txt:11: the text: 'nam' is undefined"):
+    with pytest.raises(ComposeError, match=r"^mailmerge_template\.txt:11: 'nam' is undefined"):
         template.render({"name": "x", "number": "1"})
     with pytest.raises(ComposeError, match=r"^mailmerge_template\.txt:16: 'number' is undefined"):
         template.render({"name": "x"})
     with pytest.raises(TemplateError, match=r"^mailmerge_template\.txt:11: "):
-        Template(PATH, BOTH.replace("{{nam}}", "{% if %}"), None, None)
+        Template(one_file(PATH, BOTH.replace("{{nam}}", "{% if %}")), None, None)
 
 
 def test_the_text_beside_html_is_part_of_the_digest() -> None:
     def digest(source: str) -> str:
-        return Composer(Template(PATH, source, None, None), Mailbox("", Address("a", "y.example"))).digest
+        return Composer(Template(one_file(PATH, source), None, None), Mailbox("", Address("a", "y.example"))).digest
 
     assert digest(BOTH) == digest(BOTH)
     assert len({digest(BOTH), digest(BOTH.replace("Hi,", "Ho,")), digest(BOTH.replace("<p>", "<b>"))}) == 3

@@ -27,8 +27,8 @@ def told(path: Path, text: str) -> str:
         ("---\nReply-To: x\n---\n", "2: 'Reply-To' is not a key of the front matter; did you mean 'reply_to'?"),
         (
             "---\ntitle: x\n---\n",
-            "2: 'title' is not a key of the front matter; there are subject, from, reply_to, attachments, and "
-            "headers by their names, such as X-Newsletter",
+            "2: 'title' is not a key of the front matter; there are subject, from, reply_to, preheader, "
+            "inline_css, locale, attachments, and headers by their names, such as X-Newsletter",
         ),
         ("---\nsubject: x\nsubject: y\n---\n", "3: 'subject' stands here a second time, first on line 2"),
         ("---\nfrom: '{{ x }}'\n---\n", "2: from is the same in every message; take the {{ }} out"),
@@ -87,8 +87,8 @@ def test_a_file_that_is_no_template_is_told(tmp_path: Path) -> None:
     for name, message in {
         "none.txt": "there is no such template",
         "latin.txt": "is not UTF-8 text; save it as UTF-8",
-        "dir.txt": "cannot be read: Is a directory",
-        "mail.doc": "a template's name ends in .html, .md or .txt",
+        "dir.txt": "this folder has no body.html, body.mjml, body.md or body.txt in it",
+        "mail.doc": "a template's name ends in .html, .mjml, .md or .txt, or is that of a folder",
     }.items():
         with pytest.raises(TemplateError) as caught:
             load_template(tmp_path / name)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from campaign_cli.content import shapes
+from campaign_cli.content import pages
+from campaign_cli.content.pages import Pages
 from campaign_cli.content.plaintext import plaintext
-from campaign_cli.content.shapes import Skeleton, Texts, filled
+from campaign_cli.content.shapes import Filled, Skeleton, filled
 
 PAGES: list[Skeleton] = [
     ("<p>Dear ", 0, ",</p><p>you live in ", 1, ".</p>"),
@@ -31,26 +32,26 @@ TABLE: Skeleton = ("<table><tr><td>", 0, "</td><td>b</td></tr><tr><td>c</td><td>
 def test_the_text_of_a_shape_is_that_of_the_whole_page_whatever_its_values(
     case: tuple[Skeleton, list[tuple[str, str]]],
 ) -> None:
-    (page, rows), texts = case, Texts()
+    (page, rows), texts = case, Pages()
     for row in rows:
         values = [escape(value) for value in row]
-        assert "".join(filled(*texts.text(page, values))) == plaintext("".join(filled(page, values)))
+        assert "".join(filled(*texts.page(Filled(page, values))[1])) == plaintext("".join(filled(page, values)))
 
 
 def test_the_library_is_asked_once_for_each_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(shapes, "plaintext", lambda page: asked.append(page) or plaintext(page))
-    texts = Texts()
-    made = ["".join(filled(*texts.text(PAGES[0], [f"Ann{number}", "Cork"]))) for number in range(100)]
+    monkeypatch.setattr(pages, "plaintext", lambda page: asked.append(page) or plaintext(page))
+    texts = Pages()
+    made = ["".join(filled(*texts.page(Filled(PAGES[0], [f"Ann{number}", "Cork"]))[1])) for number in range(100)]
     assert made[99] == "Dear Ann99,\n\nyou live in Cork.\n"
     assert len(asked) <= 3
-    texts.text(PAGES[0], ["Ann", ""])
+    texts.page(Filled(PAGES[0], ["Ann", ""]))
     assert len(asked) <= 6
 
 
 def test_no_more_shapes_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "REMEMBERED", 3)
-    texts = Texts()
+    monkeypatch.setattr(pages, "REMEMBERED", 3)
+    texts = Pages()
     for number in range(20):
-        texts.text((f"<p>{number} ", 0, "</p>"), ["Ann"])
+        texts.page(Filled((f"<p>{number} ", 0, "</p>"), ["Ann"]))
     assert len(texts._known) == 3

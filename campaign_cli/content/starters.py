@@ -1,0 +1,28 @@
+"""Campaigns to start from: each a folder with a template, a few contacts and a campaign.yaml, in `templates/`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from campaign_cli.model.errors import UsageError
+
+SHIPPED = Path(__file__).parents[1] / "templates"
+
+STARTERS = ("newsletter", "announcement", "receipt", "letter")
+
+
+def start(name: str, folder: Path) -> list[str]:
+    """Make `folder`, a copy of the starter `name`, and tell its files' names. Whole or not at all.
+
+    Raises UsageError where there is something already, or it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".campaign-", dir=folder.parent) as place:
+            made = shutil.copytree(SHIPPED / name, Path(place) / name, copy_function=shutil.copyfile)
+            os.rename(made, folder)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}; name a folder that is not there yet") from None
+    return sorted(file.name for file in folder.iterdir())
