@@ -164,12 +164,24 @@ class Lane:
         while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
             count = min(CLAIMED_AT_ONCE, ahead)
             claimed, self._place = self._rooms.ledger.claim(self._provider.name, count, now, self._place)
-            if len(claimed) < count:
+            last = len(claimed) < count
+            if self._rooms.opens_for:
+                claimed = [each for each in claimed if not self._postponed(each)]
+            if last:
                 self._rooms.committer.commit()
                 self._due_at = self._rooms.ledger.next_due(self._provider.name, self._place)
             if claimed:
                 self._composing += len(claimed)
                 self._rooms.composers.compose(claimed, self._composed)
+
+    def _postponed(self, recipient: Recipient) -> bool:
+        """Whether it is not an hour at which `recipient` may be sent to: then it is their turn when it next is."""
+        now = time.time()
+        if self._rooms.opens_for is None or (opens := self._rooms.opens_for(recipient, now)) <= now:
+            return False
+        self._rooms.committer.submit(changes.postpone(recipient, opens))
+        self._due_at = opens if self._due_at is None else min(self._due_at, opens)
+        return True
 
     def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
         """The messages of claimed recipients are made; or cannot be, and why."""
@@ -263,6 +275,9 @@ class Lane:
         if not self._fit(session):
             return None
         while self._ready:
+            if self._rooms.opens_for and self._postponed(self._ready[0].recipient):
+                self._ready.popleft()
+                continue
             if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
                 return None

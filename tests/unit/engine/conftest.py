@@ -215,6 +215,7 @@ class World:
             allotment=self.allotment,
             replies=Replies(shipped_rules()),
             suppressions=self.suppressions,
+            opens_for=None,
             halt=self.halt,
         )
         self.progress = LaneProgress("x.example", len(names), rate)
