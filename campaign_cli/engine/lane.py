@@ -130,6 +130,7 @@ class Lane:
         allowed = self._rooms.budgets.allowance(self._provider) if self._limited else None
         self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
         if not self._ready:
+            self._need()
             if self._composing or self._in_flight:
                 return UNTIL_WOKEN
             return self._until_due(now)
@@ -144,6 +145,7 @@ class Lane:
         self._open(allowed.free if allowed else len(self._ready))
         for session in tuple(self._sessions):
             session.pump()
+        self._need()
         return max(self._open_after - time.monotonic(), 0.0) or UNTIL_WOKEN
 
     def _claim(self, now: float, allowed: int) -> None:
@@ -160,6 +162,15 @@ class Lane:
             if claimed:
                 self._composing += len(claimed)
                 self._rooms.composers.compose(claimed, self._composed)
+
+    def _need(self) -> None:
+        """Have at least one message made for each session, whatever other lanes have in hand."""
+        if (
+            self._composing
+            and not self._ready
+            and (not self._sessions or any(session.unused for session in self._sessions))
+        ):
+            self._rooms.composers.need(self._composed)
 
     def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
         """The messages of claimed recipients are made; or cannot be, and why."""
@@ -315,6 +326,8 @@ class Lane:
         if settled.given_back and not self._stopping:
             self._ready.appendleft(ready)
             self._wake.set()
+        else:
+            self._rooms.composers.let_go(len(transaction.content))
         if self._stopping or not (self._in_flight or self._ready):
             self._wake.set()
 
@@ -322,6 +335,8 @@ class Lane:
         """Nothing is in flight on `session`."""
         if self._stopping or not self._fit(session):
             self._drop(session)
+        else:
+            self._need()
 
     def _fit(self, session: Session) -> bool:
         """Whether `session` may carry one more transaction of this lane."""

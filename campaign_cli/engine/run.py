@@ -15,7 +15,7 @@ from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
-from campaign_cli.engine.composers import Composers, workers_for
+from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import Lane
@@ -207,6 +207,7 @@ class Run:
             workers=workers_for(self.progress.total, signed=signed) if workers is None else workers,
             clock=time.time,
             failed=self._halt,
+            most_in_hand=MOST_IN_HAND,
         )
         deadline = self._stop_after(self._settings.max_runtime)
         self._loop = asyncio.get_running_loop()
