@@ -243,7 +243,12 @@ class _Worker(asyncio.BufferedProtocol):
             (each.address.local, each.address.domain, each.fields, message_id, each.dated_at or batch.now)
             for each, message_id in zip(batch.recipients, batch.message_ids, strict=True)
         ]
-        self._send(framed(marshal.dumps(orders)))
+        try:
+            octets = marshal.dumps(orders)
+        except ValueError:
+            # That is what it says when it gets no memory: texts and numbers it can all take.
+            raise MemoryError from None
+        self._send(framed(octets))
 
     def end(self) -> None:
         """End it now."""

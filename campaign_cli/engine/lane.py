@@ -212,7 +212,13 @@ class Lane:
         for _ in range(min(self._provider.connections - there, useful - free, len(self._ready) - free)):
             task = asyncio.create_task(self._open_one())
             self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # Nobody waits for it: the run hears of it as of what any callback raises.
+            raise error
 
     async def _open_one(self) -> None:
         try:

@@ -9,7 +9,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from signal import Signals
+from typing import Any
 
 from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
@@ -111,6 +113,9 @@ class Run:
         self._signals = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         """While it sends."""
+        self._sending: asyncio.Task[None] | None = None
+        self._unexpected: Exception | None = None
+        """What a callback raised, which nobody waits for."""
         self._leaving = False
         self.progress = self._expected_progress()
 
@@ -130,7 +135,11 @@ class Run:
             gc.freeze()
             gc.set_threshold(GARBAGE_AFTER)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._send())
+                try:
+                    runner.run(self._send())
+                except asyncio.CancelledError:
+                    if not self._unexpected:
+                        raise
         ledger = self._campaign.ledger
         try:
             ledger.recover()
@@ -140,8 +149,8 @@ class Run:
             write_report(self._prepared.report, self._until_told_to_leave(ledger.results()))
         except StateError as error:
             raise StateError(f"{self._error}\n{error}" if self._error else str(error)) from error
-        if self._error:
-            raise self._error
+        if stopped_by := self._unexpected or self._error:
+            raise stopped_by
         states = ledger.states()
         left = ledger.work()
         return Summary(
@@ -211,6 +220,8 @@ class Run:
         )
         deadline = self._stop_after(self._settings.max_runtime)
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(partial(self._raised, committer))
+        self._sending = asyncio.current_task()
         try:
             async with self._relays() as relays:
                 most = sessions_allowed(self._settings.max_connections)
@@ -352,6 +363,22 @@ class Run:
                 self._answer(f"the report {report} is left as it was: `campaign report {name}` writes it")
                 raise KeyboardInterrupt
             yield result
+
+    def _raised(self, committer: Committer, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback has raised what nobody expects: what it has left undone is not known, so all ends at once, and
+        nothing that comes of it is written down. What is in flight is uncertain.
+
+        What befalls a connection is told to its session, and what a task raises to who waits for it.
+        """
+        error = context.get("exception")
+        connections = "transport" in context and isinstance(error, OSError)
+        if not isinstance(error, Exception) or connections or {"future", "task"} & context.keys():
+            loop.default_exception_handler(context)
+        elif self._unexpected is None:
+            self._unexpected = error
+            committer.abandon()
+            assert self._sending
+            self._sending.cancel()
 
     def _halt(self, error: CampaignError) -> None:
         """A lane met an error that stops the run."""

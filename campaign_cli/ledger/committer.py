@@ -46,13 +46,21 @@ class Committer:
     def commit(self) -> None:
         """Commit what has been gathered, so that it can be read. On disk it is a little later."""
         changes, self._changes = self._changes, []
-        self._committed += self._waiting
-        self._waiting = []
+        waiting, self._waiting = self._waiting, []
         if changes and not self._broken:
             try:
                 self._ledger.commit(changes)
             except CampaignError as error:
                 self._fail(error)
+            except BaseException:
+                # Whatever it was: what was not committed must never be taken for durable.
+                self._broken = True
+                raise
+        self._committed += waiting
+
+    def abandon(self) -> None:
+        """Commit nothing any more, and call nothing durable: what has been gathered is lost, as in a crash."""
+        self._broken = True
 
     def close(self) -> None:
         """Commit and sync what is left. Nobody is told that it is durable."""
@@ -88,17 +96,22 @@ class Committer:
 
     def _sync_as_asked(self, loop: asyncio.AbstractEventLoop) -> None:
         while (waiting := self._asked.get()) is not None:
-            error = None
+            error: Exception | None = None
             try:
                 self._ledger.sync()
-            except StateError as failure:
+            except Exception as failure:
                 error = failure
             loop.call_soon_threadsafe(self._synced, error, waiting)
 
-    def _synced(self, error: StateError | None, waiting: list[Callable[[], None]]) -> None:
+    def _synced(self, error: Exception | None, waiting: list[Callable[[], None]]) -> None:
         self._syncing = False
-        if error is not None:
+        if isinstance(error, CampaignError):
             self._fail(error)
+            return
+        if error is not None:
+            self._broken = True
+            raise error
+        if self._broken:
             return
         for durable in waiting:
             durable()

@@ -7,6 +7,7 @@ when two connections write or checkpoint at once (sqlite.org/wal.html, "The WAL-
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import time
 from collections.abc import Iterator
@@ -50,7 +51,15 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
     """The database at `path`, made with `sql/<schema>.sql` when it is new. Raises StateError."""
     check_release(apsw.sqlite_lib_version())
     with translated(path):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        owner = os.fstat(file).st_uid
+        os.close(file)
+        if owner != os.geteuid():
+            # What is written beside it would be ours, and whose it is could not send from it any more.
+            raise StateError(
+                f"{path} belongs to {_name_of(owner)}, not to you: run the command as {_name_of(owner)}, "
+                "or name a folder of your own with --state"
+            )
         connection = apsw.Connection(
             str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         )
@@ -65,6 +74,13 @@ def open_database(path: Path, schema: str) -> apsw.Connection:
                 connection.pragma("user_version", SCHEMA_VERSIONS[schema])
             _migrate(connection, path, schema)
         return connection
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def check_release(release: str) -> None:

@@ -12,7 +12,12 @@ NO_THREAD = "can't start new thread"
 
 
 def shortage_in(error: BaseException) -> str | None:
-    """What the system is short of, in words; None: the error is another."""
+    """What the system is short of, in words; None: the error is another, and does not come of one that says so."""
+    found = _said_by(error)
+    return shortage_in(error.__context__) if found is None and error.__context__ else found
+
+
+def _said_by(error: BaseException) -> str | None:
     if isinstance(error, ExceptionGroup):
         return next((found for each in error.exceptions if (found := shortage_in(each))), None)
     if isinstance(error, MemoryError):

@@ -23,7 +23,10 @@ from typing import Any
 import apsw
 
 from campaign_cli.cli.main import main
+from campaign_cli.engine.lane import Lane
+from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.report import csv
+from campaign_cli.transport.replies import ReplyParser
 
 FILES = ("ledger.db", "ledger.db-wal", "shared.db", "shared.db-wal")
 
@@ -40,7 +43,16 @@ DISK = (*(f"{call} of {file}" for file in FILES for call in CALLS), LOG, REPORT,
 
 PROCESS, THREAD = "a process", "a thread"
 
-PLACES = (*DISK, PROCESS, THREAD)
+MEMORY = {
+    "memory for a commit": (Ledger, "commit"),
+    "memory for a sync": (Ledger, "sync"),
+    "memory for a reply": (ReplyParser, "feed"),
+    "memory for a message": (Lane, "_composed"),
+    "memory for a session": (Lane, "_open_one"),
+}
+"""Where Python gets no memory: once in the thread that syncs, once in a task, and else in callbacks."""
+
+PLACES = (*DISK, PROCESS, THREAD, *MEMORY)
 
 
 class Breaking:
@@ -129,6 +141,8 @@ def break_calls(breaking: Breaking) -> None:
     popen._execute_child = refused(popen._execute_child, PROCESS, OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
     thread: Any = threading.Thread
     thread.start = refused(thread.start, THREAD, RuntimeError("can't start new thread"))
+    for place, (owner, name) in MEMORY.items():
+        setattr(owner, name, refused(getattr(owner, name), place, MemoryError()))
 
 
 def _name(file: int) -> str:

@@ -1,15 +1,17 @@
 """The system gives no more open files, processes, threads or memory: a run goes on with what it has, or says so."""
 
 import os
+import re
 import resource
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.crash.breaking import PROCESS, THREAD
-from tests.crash.scene import HERE, Ended, Scene
+from tests.crash.breaking import MEMORY, PROCESS, THREAD
+from tests.crash.scene import HERE, Ended, Run, Scene
 
 NO_MORE = 71
 
@@ -103,6 +105,75 @@ def test_a_worker_that_the_kernel_kills_is_replaced(make_scene, figures, times) 
         assert not scene.broken_at_rest()
         ended = scene.finish()
     assert not scene.broken_at_the_end(ended)
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("place", MEMORY)
+def test_without_memory_in_the_midst_of_a_step_the_run_ends_and_nothing_false_is_written_down(
+    make_scene, place, nth
+) -> None:
+    scene = scene_with(make_scene, rows=300)
+    ended = refused(scene, place, nth)
+    assert (ended.code, ended.err.count("memory")) == (NO_MORE, 1), ended
+    assert not scene.broken_at_rest()
+    assert not scene.broken_at_the_end(scene.finish())
+
+
+@pytest.mark.parametrize("more", [0, 256, 1024])
+def test_when_the_sender_gets_no_more_memory_it_says_so_or_goes_on(make_scene, figures, more) -> None:
+    """In the midst of its work, with `more` KiB left."""
+    scene = scene_with(make_scene, rows=4000)
+    run = scene.start()
+    assert scene.oracle.wait("taken 100", run)
+    (size,) = re.findall(r"VmSize:\s+(\d+) kB", Path(f"/proc/{run.pid}/status").read_text())
+    most = (int(size) + more) * 1024
+    resource.prlimit(run.pid, resource.RLIMIT_AS, (most, most))
+    ended = run.end()
+    figures("no memory")[f"{more} KiB left: exit"] = ended.code
+    assert ended.code in (0, NO_MORE), ended
+    assert (ended.code == NO_MORE) == ("memory" in ended.err), ended
+    assert not scene.broken_at_rest()
+    assert not scene.broken_at_the_end(scene.finish())
+
+
+def leave_files(run: Run, number: int) -> None:
+    """Let the process open a file only where one of the first `number` is closed. Those that are open stay."""
+    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (number, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+@pytest.mark.parametrize("what", ["stopped", "its worker killed"])
+def test_a_run_that_can_open_no_file_any_more_says_so_and_the_next_goes_on(make_scene, what) -> None:
+    scene = scene_with(make_scene, rows=3000)
+    run = scene.start()
+    assert scene.oracle.wait("taken 100", run)
+    leave_files(run, 5)
+    if what == "stopped":
+        run.terminate()
+    else:
+        for worker in children(run.pid):
+            os.kill(worker, signal.SIGKILL)
+    ended = run.end()
+    assert (ended.code, len(ended.err.splitlines())) == (NO_MORE, 1), ended
+    assert "Too many open files" in ended.err
+    assert not scene.broken_at_rest()
+    assert not scene.broken_at_the_end(scene.finish())
+
+
+def test_a_run_that_could_open_no_session_for_a_while_comes_to_its_end(make_scene) -> None:
+    scene = scene_with(make_scene, rows=3000)
+    log = scene.folder / "log"
+    run = scene.start("--log-file", str(log))
+    assert scene.oracle.wait("taken 100", run)
+    scene.oracle.tell("hold")
+    assert scene.oracle.wait("held 1", run)
+    leave_files(run, 5)
+    scene.oracle.tell("drop")
+    while "Too many open files" not in log.read_text():
+        # Until it has asked for one.
+        assert run.poll() is None
+        time.sleep(0.05)
+    leave_files(run, 500)
+    assert not scene.broken_at_the_end(run.end())
 
 
 def children(process: int) -> set[int]:

@@ -12,6 +12,9 @@ SENT, ROWS = 20, 60
 
 UNUSABLE = 74
 
+NOBODY = 65534
+"""The number of the user who owns nothing (Debian's base-passwd)."""
+
 PAGE = 4096
 """Octets of one of SQLite's pages."""
 
@@ -112,3 +115,22 @@ def test_a_link_to_the_very_ledger_is_as_good_as_the_ledger(campaign, half_sent)
     assert campaign("send", "list.csv").code == 0
     assert set(server.taken().values()) == {1}
     assert server.taken().total() == ROWS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+@pytest.mark.parametrize("name", ["ledger", "shared"])
+def test_what_belongs_to_another_user_is_not_written_to(campaign, half_sent, name) -> None:
+    """Root may write to it; but then whose it is could not send from it any more."""
+    server, ledger = half_sent
+    place = ledger if name == "ledger" else campaign.state / "shared.db"
+    before = {path: path.stat().st_mtime_ns for path in campaign.state.rglob("*.db*")}
+    os.chown(place, NOBODY, -1)
+    ended = campaign("send", "list.csv")
+    assert (ended.code, len(ended.err.splitlines())) == (UNUSABLE, 1), ended
+    assert f"{place} belongs to nobody, not to you" in ended.err
+    assert server.taken().total() == SENT
+    if name == "shared":
+        assert {path: path.stat().st_mtime_ns for path in campaign.state.rglob("*.db*")} == before
+    os.chown(place, 0, -1)
+    assert campaign("send", "list.csv").code == 0
+    assert set(server.taken().values()) == {1}

@@ -19,10 +19,15 @@ class FakeLedger:
         """A sync waits for it."""
         self.disk.set()
         self.lost = False
+        self.short: MemoryError | None = None
+        """What a commit raises."""
+        self.short_of_memory_to_sync: MemoryError | None = None
         self._events = events
         self._full_at = full_at
 
     def commit(self, changes: Iterable[Change]) -> None:
+        if self.short:
+            raise self.short
         self.tried += 1
         if self.tried >= self._full_at:
             raise FULL
@@ -30,6 +35,8 @@ class FakeLedger:
 
     def sync(self) -> None:
         assert self.disk.wait(10)
+        if self.short_of_memory_to_sync:
+            raise self.short_of_memory_to_sync
         if self.lost:
             raise FULL
         self._events.append("synced")
@@ -160,6 +167,56 @@ def test_what_a_failure_leads_to_is_not_committed_either() -> None:
         committer.commit()
         committer.close()
         assert (events, ledger.tried) == ([FULL], 1)
+
+    run(main())
+
+
+def test_what_a_commit_did_not_take_for_want_of_memory_is_never_durable() -> None:
+    async def main() -> None:
+        committer, ledger, events = made()
+        raised: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+        short = ledger.short = MemoryError()
+        committer.submit(("a", (1,)), lambda: events.append("a durable"))
+        while not raised:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        ledger.short = None
+        committer.submit(("b", (1,)), lambda: events.append("b durable"))
+        await asyncio.sleep(0.01)
+        committer.close()
+        assert (raised, events) == ([short], [])
+
+    run(main())
+
+
+def test_what_the_thread_that_syncs_raises_is_raised_in_the_event_loop() -> None:
+    async def main() -> None:
+        committer, ledger, events = made()
+        raised: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+        ledger.short_of_memory_to_sync = MemoryError()
+        committer.submit(("a", (1,)), lambda: events.append("a durable"))
+        while not raised:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        committer.close()
+        assert (raised, events) == ([ledger.short_of_memory_to_sync], [["a"]])
+
+    run(main())
+
+
+def test_an_abandoned_committer_commits_nothing_and_calls_nothing_durable() -> None:
+    async def main() -> None:
+        committer, ledger, events = made()
+        ledger.disk.clear()
+        committer.submit(("a", (1,)), lambda: events.append("a durable"))
+        while events != [["a"]]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        committer.submit(("b", (1,)), lambda: events.append("b durable"))
+        committer.abandon()
+        ledger.disk.set()
+        await asyncio.sleep(0.01)
+        committer.close()
+        assert events == [["a"], "synced"]
 
     run(main())
 
