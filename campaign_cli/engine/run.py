@@ -18,7 +18,7 @@ from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
-from campaign_cli.engine.composers import Composers, workers_for
+from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import LONGEST_REST, Lane
@@ -223,6 +223,7 @@ class Run:
             workers=workers_for(self.progress.total, signed=signed) if workers is None else workers,
             clock=time.time,
             failed=self._halt,
+            most_in_hand=MOST_IN_HAND,
         )
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(partial(self._raised, committer))
