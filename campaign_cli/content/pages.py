@@ -16,11 +16,26 @@ from typing import NamedTuple
 from campaign_cli.content.mjml import sizing
 from campaign_cli.content.plaintext import plaintext, spaced
 from campaign_cli.content.preheader import with_preheader
-from campaign_cli.content.shapes import AS_PRINTABLE, REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
+from campaign_cli.content.shapes import (
+    AS_PRINTABLE,
+    REMEMBERED,
+    Filled,
+    Skeleton,
+    filled,
+    link_word,
+    skeleton,
+    word,
+    words,
+)
 from campaign_cli.content.styles import deciding
 
-_AT_ONCE = re.compile(r"<|  |\| | \||\|\|")
+_AT_ONCE = re.compile(r"<|  |\| | \||\|\||\|https?:|\|mailto:", re.IGNORECASE)
 """What no values have between bars that are all plain."""
+
+_IS_LINK = re.compile(r"https?:|mailto:", re.IGNORECASE).match
+
+_LINK = "a link"
+"""In the place of a value that is one, which the text shows behind what it is a link of."""
 
 Step = Callable[[str], str]
 """Makes one page of another; what it has nothing to do with stays as it was."""
@@ -94,7 +109,10 @@ class Pages:
         return skeleton(made), more | deciding(made) | words(given) - words(made)
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
-        with_words = [word(number) if value is None else value for number, value in enumerate(kept)]
+        with_words = [
+            word(number) if value is None else link_word(number) if value is _LINK else value
+            for number, value in enumerate(kept)
+        ]
         bones = skeleton(self._laid_out("".join(filled(page, with_words))))
         # Where the layout depends on how long the values are, as in a table, each page is laid out by itself.
         alone = self._laid_out("".join(filled(page, values)))
@@ -113,7 +131,7 @@ def _kept(values: Sequence[str]) -> tuple[Kept, bool]:
     joined = f"|{'|'.join(values)}|"
     if joined.isprintable() and not _AT_ONCE.search(joined):
         return (None,) * len(values), True
-    return tuple([None if _is_plain(value) else value for value in values]), False
+    return tuple([(_LINK if _IS_LINK(value) else None) if _is_plain(value) else value for value in values]), False
 
 
 def _is_plain(value: str) -> bool:
