@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from campaign_cli.content.mjml import sizing
 from campaign_cli.content.plaintext import plaintext, spaced
-from campaign_cli.content.preheader import with_preheader
+from campaign_cli.content.preheader import parted, with_preheader
 from campaign_cli.content.shapes import (
     AS_PRINTABLE,
     REMEMBERED,
@@ -59,10 +59,9 @@ class _Shape(NamedTuple):
 class Pages:
     """The pages of a template, each made by `steps` of what Jinja2 put out."""
 
-    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True, preheader: bool = False) -> None:
-        """Without text, where that comes from elsewhere. The last value of each page may be its `preheader`."""
+    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True) -> None:
+        """Without text, where that comes from elsewhere."""
         self._steps = steps
-        self._preheader = preheader
         self._laid_out: Step = plaintext if with_text else lambda page: ""
         self._known: dict[object, _Shape] = {}
         self._made = lru_cache(maxsize=REMEMBERED)(self._stepped)
@@ -98,13 +97,14 @@ class Pages:
 
     def _stepped(self, bones: Skeleton, inside: Kept) -> tuple[Skeleton, frozenset[int]]:
         """The page that the steps make, with the values `inside` in it; and the numbers of others that should be."""
-        given = made = "".join(filled(bones, [word(n) if value is None else value for n, value in enumerate(inside)]))
+        text = "".join(filled(bones, [word(n) if value is None else value for n, value in enumerate(inside)]))
+        given, preheader = parted(text)
+        made = given
         for step in self._steps:
             made = step(made)
-        if self._preheader and inside[-1] is None:
-            made = with_preheader(made, word(len(inside) - 1))
+        made = with_preheader(made, preheader)
         more = deciding(given) | sizing(given)
-        if made == given:
+        if made == text:
             return bones, more
         return skeleton(made), more | deciding(made) | words(given) - words(made)
 
