@@ -23,26 +23,33 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
     settings = settings_of(config, state=state)
 
     from campaign_cli.engine.campaign import read_shared
-    from campaign_cli.policy.limits import left
+    from campaign_cli.policy.limits import OF_A_RELAY, Budget, left, of_a_relay
 
     shared = read_shared(state_folder(settings))
+
+    def unspent(budget: Budget) -> int | None:
+        charges = shared.charges(budget) if shared else []
+        return left(budget.pace, charges, shared.now() if shared else 0.0)
+
     known = settings.providers
-    names = list(known.by_name) + sorted(set(shared.charged() if shared else ()) - set(known.by_name))
+    charged = [name for name in shared.charged() if not name.startswith(OF_A_RELAY)] if shared else []
+    names = list(known.by_name) + sorted(set(charged) - set(known.by_name))
     rows: list[dict[str, Any]] = []
     for name in names:
         provider = known.get(name)
-        charges = shared.charges(name, provider.pace) if shared else []
         rows.append(
             {
                 "provider": name,
                 "domains": list(provider.domains),
                 "mx_suffixes": list(provider.mx_suffixes),
                 "limit": provider.pace.text,
-                "left": left(provider.pace, charges, shared.now() if shared else 0.0),
+                "left": unspent(Budget(name, provider.pace)),
                 "connections": provider.connections,
                 "messages_per_connection": provider.messages_per_connection,
             }
         )
+    for relay, pace in settings.relay_rates.items():
+        rows.append({"relay": relay, "limit": pace.text, "left": unspent(of_a_relay(relay, pace))})
     if json:
         print_json(rows)
         return
@@ -64,16 +71,18 @@ def _show(rows: list[dict[str, Any]]) -> None:
     table.add_column("domains", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         table.add_row(
-            row["provider"],
+            row["provider"] if "provider" in row else f"relay {row['relay']}",
             row["limit"],
             "" if row["left"] is None else f"{row['left']:,}",
-            *(() if narrow else (str(row["connections"]), str(row["messages_per_connection"]))),
+            *(() if narrow else (str(row.get("connections", "")), str(row.get("messages_per_connection", "")))),
             _domains(row),
         )
     console.print(table)
 
 
 def _domains(row: dict[str, Any]) -> str:
+    if "relay" in row:
+        return "all that it is given"
     if row["provider"] == "default":
         return "other domains, by their MX hosts"
     if row["provider"].startswith(BY_MX):

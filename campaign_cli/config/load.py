@@ -86,6 +86,7 @@ class _Loader:
         entries = self._relays()
         fields["relays"] = tuple(entry.relay for entry in entries)
         fields["passwords"] = {entry.relay.name: entry.password for entry in entries if entry.password}
+        fields["relay_rates"] = {entry.relay.name: entry.rate for entry in entries if entry.rate}
         password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password

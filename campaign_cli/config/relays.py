@@ -14,6 +14,7 @@ from campaign_cli.config.given import Given
 from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
 from campaign_cli.model.relay import Relay, parse_relay
+from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Providers
 
 PRIORITIES = range(1, 1001)
@@ -28,10 +29,11 @@ AUTH = ("password", "xoauth2")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A relay and, if it has one of its own, where its password comes from."""
+    """A relay and, if it has them, its own limit and where its own password comes from."""
 
     relay: Relay
     password: Password | None = None
+    rate: Pace | None = None
 
 
 def short_form(given: Given) -> tuple[Entry, ...]:
@@ -84,10 +86,11 @@ class _Reader:
             raise ValueError("has no url: such as url: smtps://ada@mail.example.org")
         found = dict(each_of((value, _named(key)) for key, value in given.value.items()))
         password = Password(found.pop("password_file", None), found.pop("password_command", None))
+        rate = found.pop("rate", None)
         relay = replace(found.pop("url"), **{"priority": self._place, **found})
         if relay.xoauth2 and not relay.user:
             raise ValueError("auth: xoauth2 needs a user in the url: smtps://ada@mail.example.org")
-        return Entry(relay, password if password != Password() else None)
+        return Entry(relay, password if password != Password() else None, rate)
 
 
 def _named(key: str) -> Callable[[Given], tuple[str, Any]]:
@@ -120,6 +123,10 @@ def _title(given: Given) -> str:
     if not re.fullmatch(r"\w[\w. :@-]{0,59}", name):
         raise ValueError(f"{name!r}: use letters, digits, spaces and . _ - : @ (at most 60)")
     return name
+
+
+def _rate(given: Given) -> Pace:
+    return parse_pace(one_line(given))
 
 
 def _auth(given: Given) -> bool:
@@ -158,6 +165,7 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "priority": ("priority", number_in(PRIORITIES)),
     "weight": ("weight", number_in(WEIGHTS)),
     "connections": ("connections", number_in(CONNECTIONS)),
+    "rate": ("rate", _rate),
     "password_file": ("password_file", file_path),
     "password_command": ("password_command", one_line),
     "auth": ("xoauth2", _auth),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.errors import CampaignError
-from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance
-from campaign_cli.policy.providers import Provider
+from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance, Budget
 
 GATHER = 0.0005
 """Seconds to gather requests before they are charged together, as the ledger's committer does."""
@@ -17,7 +16,12 @@ GATHER = 0.0005
 NOTED_EVERY = 1.0
 """Seconds after which transactions without a limit are charged: for the day on which their provider has one."""
 
-Granted = Callable[[int], None]
+
+Wanted = tuple[Sequence[Budget], int]
+"""So many transactions, each of which counts against all of these budgets."""
+
+
+Granted = Callable[[Sequence[int]], None]
 
 
 class Budgets:
@@ -26,21 +30,21 @@ class Budgets:
     def __init__(self, shared: SharedState, failed: Callable[[CampaignError], None]) -> None:
         self._shared = shared
         self._failed = failed
-        self._asking: dict[str, tuple[Provider, int, Granted]] = {}
+        self._asking: dict[str, tuple[Sequence[Wanted], Granted]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._noted: Counter[str] = Counter()
         self._noting: asyncio.TimerHandle | None = None
 
-    def allowance(self, provider: Provider) -> Allowance:
-        """What the provider's budget allows now. Charges nothing."""
-        return self._shared.allowance(provider.name, provider.pace)
+    def allowance(self, budget: Budget) -> Allowance:
+        """What the budget allows now. Charges nothing."""
+        return self._shared.allowance(budget)
 
-    def charge(self, provider: Provider, count: int, granted: Granted) -> None:
-        """Charge at most `count` transactions; `granted` is told how many, which start at once or not at all.
+    def charge(self, lane: str, wanted: Sequence[Wanted], granted: Granted) -> None:
+        """Charge at most what `lane` wants; `granted` is told how many of each, which start at once or not at all.
 
         A lane asks again only when it has been told.
         """
-        self._asking[provider.name] = (provider, count, granted)
+        self._asking[lane] = (wanted, granted)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER, self._charge_all)
 
@@ -49,18 +53,19 @@ class Budgets:
         asking, self._asking = self._asking, {}
         before = self._shared.now()
         try:
-            charged = self._shared.charge({name: (each.pace, count) for name, (each, count, _) in asking.items()})
+            charged = iter(self._shared.charge([each for wanted, _ in asking.values() for each in wanted]))
         except CampaignError as error:
             self._failed(error)
             return
         # A charge that took longer to become durable than its slack may be counted too early: it is not used.
         late = self._shared.now() - before > SLACK / 2
-        for name, (_, _, granted) in asking.items():
-            granted(0 if late else charged[name])
+        for wanted, granted in asking.values():
+            counts = [next(charged) for _ in wanted]
+            granted([0] * len(counts) if late else counts)
 
-    def note(self, provider: Provider) -> None:
+    def note(self, provider: str) -> None:
         """One transaction starts with a provider that has no limit."""
-        self._noted[provider.name] += 1
+        self._noted[provider] += 1
         if self._noting is None:
             self._noting = asyncio.get_running_loop().call_later(NOTED_EVERY, self.flush)
 
@@ -72,6 +77,6 @@ class Budgets:
         noted, self._noted = self._noted, Counter()
         if noted:
             try:
-                self._shared.charge({name: (UNLIMITED, count) for name, count in noted.items()})
+                self._shared.charge([((Budget(name, UNLIMITED),), count) for name, count in noted.items()])
             except CampaignError as error:
                 self._failed(error)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from campaign_cli.engine.budgets import Wanted
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
@@ -21,6 +22,7 @@ from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Phase
+from campaign_cli.policy.limits import Budget
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
@@ -58,7 +60,9 @@ class Lane:
         self._provider = provider
         self._rooms = rooms
         self._progress = progress
-        self._limited = bool(provider.pace.windows)
+        self._paced = bool(provider.pace.windows)
+        self._limited = self._paced or rooms.routes.limited
+        self._budget = Budget(provider.name, provider.pace)
         self._place = Place()
         self._due_at: float | None = 0.0
         self._composing = 0
@@ -67,7 +71,8 @@ class Lane:
         self._sessions: set[Session] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._granted = 0
+        self._granted: dict[str, int] = {}
+        """By route, while sessions take what they are granted."""
         self._asking = False
         self._settlement = Settlement(rooms, progress)
         self._backoff = 0.0
@@ -124,10 +129,10 @@ class Lane:
         if self._stopping:
             return UNTIL_WOKEN if self._in_flight else 0.0
         for session in tuple(self._sessions):
-            if session.unused and not self._fit(session):
+            if session.unused and not (self._fit(session) and self._rooms.routes.rest(session.route) <= KEPT_OPEN):
                 self._drop(session)
         now = time.time()
-        allowed = self._rooms.budgets.allowance(self._provider) if self._limited else None
+        allowed = self._rooms.budgets.allowance(self._budget) if self._paced else None
         self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
         if not self._ready:
             if self._composing or self._in_flight:
@@ -138,18 +143,23 @@ class Lane:
             return UNTIL_WOKEN if self._in_flight else 0.0
         if allowed and allowed.free == 0 and not self._asking:
             return self._rest(allowed.wait, "its budget")
+        if self._limited and not self._asking and (wait := self._rooms.routes.all_rest(self._provider.name)) > 0:
+            return self._rest(wait, "the relay's budget")
         if not self._sessions and (wait := self._open_after - time.monotonic()) > 0:
             return self._rest(wait, "the server")
         self._show(0.0, "")
         self._open(allowed.free if allowed else len(self._ready))
         for session in tuple(self._sessions):
             session.pump()
-        return max(self._open_after - time.monotonic(), 0.0) or UNTIL_WOKEN
+        waits = [self._open_after - time.monotonic()]
+        if self._limited:
+            waits += [self._rooms.routes.rest(session.route) for session in self._sessions]
+        return min((wait for wait in waits if wait > 0), default=UNTIL_WOKEN)
 
     def _claim(self, now: float, allowed: int) -> None:
         """Have the next recipients' messages composed, as far ahead as the sessions and the budget can use."""
         ahead = AHEAD_OF_EACH * max(len(self._sessions), 1)
-        if self._limited:
+        if self._paced:
             ahead = min(ahead, max(allowed, self._provider.connections))
         while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
             count = min(CLAIMED_AT_ONCE, ahead)
@@ -196,7 +206,8 @@ class Lane:
         """Open sessions, as many as there is work for that no session is free to do."""
         if self._open_after > time.monotonic():
             return
-        free = sum(session.unused for session in self._sessions) + len(self._opening)
+        rest = self._rooms.routes.rest
+        free = sum(session.unused and not rest(session.route) for session in self._sessions) + len(self._opening)
         there = len(self._sessions) + len(self._opening)
         for _ in range(min(self._provider.connections - there, useful - free, len(self._ready) - free)):
             task = asyncio.create_task(self._open_one())
@@ -252,16 +263,16 @@ class Lane:
         if not self._fit(session):
             return None
         while self._ready:
-            if self._limited and self._granted <= 0:
+            if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
                 return None
             if not self._rooms.allotment.take():
                 self._wake.set()
                 return None
             if self._limited:
-                self._granted -= 1
+                self._granted[session.route] -= 1
             else:
-                self._rooms.budgets.note(self._provider)
+                self._rooms.budgets.note(self._provider.name)
             ready = self._ready.popleft()
             if len(self._ready) < AHEAD_OF_EACH and not self._composing:
                 self._wake.set()
@@ -289,22 +300,35 @@ class Lane:
         self._rooms.committer.submit(mark, durable)
 
     def _ask(self) -> None:
-        """Have the budget charged for what the sessions have room for."""
-        if not self._asking:
+        """Have the budgets charged for what the sessions have room for."""
+        if self._asking:
+            return
+        most, routes = self._provider.messages_per_connection, self._rooms.routes
+        room: Counter[str] = Counter()
+        for session in self._sessions:
+            if not routes.rest(session.route):
+                room[session.route] += max(min(session.room, most - session.transactions), 0)
+        wanted: list[Wanted] = []
+        left = min(len(self._ready), self._rooms.allotment.most)
+        for route, most in room.items():
+            count = min(most, left)
+            left -= count
+            wanted.append(((self._budget, *routes.budget(route)), count))
+        if wanted:
             self._asking = True
-            most = self._provider.messages_per_connection
-            room = sum(max(min(session.room, most - session.transactions), 0) for session in self._sessions)
-            wanted = min(room, len(self._ready), self._rooms.allotment.most)
-            self._rooms.budgets.charge(self._provider, wanted, self._on_grant)
+            self._rooms.budgets.charge(self._provider.name, wanted, partial(self._on_grant, tuple(room)))
 
-    def _on_grant(self, count: int) -> None:
+    def _on_grant(self, routes: Sequence[str], counts: Sequence[int]) -> None:
         self._asking = False
-        self._granted = count
-        for session in tuple(self._sessions) if count else ():
+        self._granted = dict(zip(routes, counts, strict=True))
+        for session in tuple(self._sessions) if any(counts) else ():
             session.pump()
         # What is granted starts at once or not at all.
-        self._granted = 0
-        if count == 0:
+        self._granted = {}
+        for route, count in zip(routes, counts, strict=True):
+            if not count:
+                self._rooms.routes.look_at(route, self._rooms.budgets)
+        if not any(counts):
             self._wake.set()
 
     def ended(self, session: Session, transaction: Transaction, ending: Ending) -> None:
@@ -335,6 +359,7 @@ class Lane:
             session.transactions < self._provider.messages_per_connection
             and session.usable
             and self._rooms.routes.works(session.route)
+            and not self._rooms.routes.outranked(session.route, self._provider.name)
         )
 
     def _adapt(self, verdict: Verdict, session: Session) -> None:

@@ -23,7 +23,7 @@ from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.policy.limits import expected_duration, left
+from campaign_cli.policy.limits import Budget, expected_duration, left
 from campaign_cli.policy.providers import Providers
 
 SAMPLES = 2
@@ -133,7 +133,7 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
     for work in ledger.work():
         provider = providers.get(work.provider)
         count = min(work.count, limit) if limit else work.count
-        charges, now = shared.charges(work.provider, provider.pace), shared.now()
+        charges, now = shared.charges(Budget(work.provider, provider.pace)), shared.now()
         groups.append(
             Group(
                 provider=work.provider,

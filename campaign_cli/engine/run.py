@@ -36,7 +36,7 @@ from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.result import Result
-from campaign_cli.policy.limits import expected_duration
+from campaign_cli.policy.limits import Budget, expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 
@@ -189,7 +189,7 @@ class Run:
     def _expect(self, lane: LaneProgress, progress: Progress) -> None:
         """How long the lane's limit makes the run."""
         pace = self._settings.providers.get(lane.provider).pace
-        charges = self._campaign.shared.charges(lane.provider, pace)
+        charges = self._campaign.shared.charges(Budget(lane.provider, pace))
         seconds = expected_duration(pace, charges, lane.total - lane.settled, self._campaign.shared.now())
         progress.expected_end = max(progress.expected_end, time.time() + seconds)
 
@@ -224,7 +224,7 @@ class Run:
         try:
             async with self._relays() as relays:
                 most = sessions_allowed(self._settings.max_connections)
-                routes = Routes(relays, self._passwords, max_sessions=most)
+                routes = Routes(relays, self._passwords, max_sessions=most, rates=self._settings.relay_rates)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
                     self._start_lanes(group, rooms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from campaign_cli.ledger.clock import BudgetClock
 from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
 from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Lack, MailHosts
-from campaign_cli.policy.limits import Allowance, Charge, Pace, allowance
+from campaign_cli.policy.limits import Allowance, Budget, Charge, allowance
 
 SCHEMA = "shared-schema"
 
@@ -68,45 +68,47 @@ class SharedState:
         """Seconds on the budget clock."""
         return self._clock.now()
 
-    def charge(self, wanted: Mapping[str, tuple[Pace, int]]) -> dict[str, int]:
-        """Charge each provider's budget with as many of the wanted transactions as its pace allows now; how many.
+    def charge(self, wanted: Iterable[tuple[Sequence[Budget], int]]) -> list[int]:
+        """Charge budgets with as many of the wanted transactions as all of them allow now; how many of each.
 
         What is granted is used at once or not at all (`limits.SLACK`). One transaction for all, so that campaigns
         running at the same time never grant the same budget twice.
         """
-        granted: dict[str, int] = {}
+        granted: list[int] = []
         with translated(self.path), transaction(self._connection):
             now = self._clock.now()
-            for provider, (pace, count) in wanted.items():
-                allowed = allowance(pace, self._charges(provider, now, pace.memory), now)
-                granted[provider] = min(count, allowed.free)
-                if granted[provider]:
-                    self._connection.execute(
+            for budgets, count in wanted:
+                free = min(self._allowance(budget, now).free for budget in budgets)
+                granted.append(min(count, free))
+                if granted[-1]:
+                    self._connection.executemany(
                         "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                        (provider, pace.bucket_end(now), granted[provider]),
+                        [(budget.name, budget.pace.bucket_end(now), granted[-1]) for budget in budgets],
                     )
         return granted
 
-    def allowance(self, provider: str, pace: Pace) -> Allowance:
+    def allowance(self, budget: Budget) -> Allowance:
         """What the budget allows now, charging nothing."""
         with translated(self.path):
-            now = self._clock.now()
-            return allowance(pace, self._charges(provider, now, pace.memory), now)
+            return self._allowance(budget, self._clock.now())
 
-    def charges(self, provider: str, pace: Pace) -> list[Charge]:
+    def _allowance(self, budget: Budget, now: float) -> Allowance:
+        return allowance(budget.pace, self._charges(budget, now), now)
+
+    def charges(self, budget: Budget) -> list[Charge]:
         """What counts against the budget now, oldest first."""
         with translated(self.path):
-            return self._charges(provider, self._clock.now(), pace.memory)
+            return self._charges(budget, self._clock.now())
 
-    def _charges(self, provider: str, now: float, memory: float) -> list[Charge]:
+    def _charges(self, budget: Budget, now: float) -> list[Charge]:
         rows = self._connection.execute(
             "SELECT until, count FROM charges WHERE provider = ? AND until > ? ORDER BY until",
-            (provider, now - memory),
+            (budget.name, now - budget.pace.memory),
         )
         return [Charge(until, count) for until, count in rows]
 
     def charged(self) -> list[str]:
-        """The providers whose budgets have been charged lately."""
+        """Whose budgets have been charged lately: providers, and relays with a rate."""
         with translated(self.path):
             return [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
 

@@ -81,10 +81,11 @@ class Dialogue:
     @property
     def room(self) -> int:
         """How many transactions may be started now."""
-        # Until its content is written, nothing of the next can be.
-        if self.closing or (self._opening and not self._chunking):
+        if self.closing:
             return 0
-        return max(self._at_once - len(self._in_flight), 0)
+        room = max(self._at_once - len(self._in_flight), 0)
+        # Until its content is written, nothing of the next can be.
+        return room if self._chunking else min(room, 0 if self._opening else 1)
 
     @property
     def spent(self) -> bool:

@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, Protocol
 
@@ -202,7 +202,7 @@ def note_promises(trace: Trace) -> None:
     charge = SharedState.charge
 
     @wraps(charge)
-    def noted_charge(self: SharedState, wanted: Mapping[str, Any]) -> dict[str, int]:
+    def noted_charge(self: SharedState, wanted: Iterable[Any]) -> list[int]:
         granted = charge(self, wanted)
         trace.note("charged", granted)
         return granted

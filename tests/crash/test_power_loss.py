@@ -63,7 +63,7 @@ class Promises:
             case ("promised", token):
                 self.durable = max(self.durable, self._promising.pop(token))
             case ("charged", granted):
-                self.charged += sum(granted.values())
+                self.charged += sum(granted)
             case ("handed over", emails):
                 self.handed_over.update(emails)
                 self.unmarked += [email for email in emails if email not in self._marked_in]

@@ -50,6 +50,11 @@ class SmtpServer:
             self.process.terminate()
             self.process.communicate()
 
+    def kill(self) -> None:
+        """As if its machine had lost power: what is in work is lost, and nobody is told."""
+        self.process.kill()
+        self.process.communicate()
+
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., SmtpServer]]:

@@ -209,6 +209,11 @@ class Server:
 
     def content(self, lines, recipients):
         """The answer to it, as the last of its recipients has it; None: the connection is to end without one."""
+        if self.options.quota is not None:
+            self.options.quota -= 1
+            if self.options.quota < 0:
+                self.note("over quota", recipients[-1])
+                return f"{self.options.over_quota}\r\n".encode()
         kind = recipients[-1].partition("@")[0].partition("+")[0]
         message_id = next((line[11:].strip().decode() for line in lines if line[:11].lower() == b"message-id:"), "")
         what = "content refused" if kind in AT_CONTENT else "taken"
@@ -225,6 +230,8 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
+    parser.add_argument("--quota", type=int, help="messages that it takes at most")
+    parser.add_argument("--over-quota", default="550 5.4.5 Daily user sending limit exceeded")
     parser.add_argument("--keep", help="a folder for every message, as it came, without the dots of SMTP")
     parser.add_argument("--chunking", action="store_true", help="offer CHUNKING, and understand BDAT")
     meanings = "; ".join(f"{name}: {what}" for name, what in AFTER_REFUSAL.items())

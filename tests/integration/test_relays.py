@@ -3,7 +3,12 @@
 import time
 from collections import Counter
 
+import pytest
+
 ROWS = 600
+
+IN_FLIGHT = 8
+"""Transactions on four sessions with PIPELINING, at most."""
 
 
 def config(campaign, text):
@@ -45,6 +50,77 @@ def test_a_relay_that_goes_away_and_comes_back_costs_nobody_an_attempt_and_the_r
     way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
     assert (way[0], way[-1]) == ("first", "first")
     assert 100 < Counter(way)["second"] < 450
+
+
+def test_a_relay_that_is_killed_and_comes_back_costs_nobody_an_attempt_and_nobody_gets_it_twice(campaign, start_server):
+    slow = "--delay", "0.01"
+    first, second = start_server(*slow), start_server(*slow)
+    config(
+        campaign, f"relays:\n  - {{url: '{first.relay}', name: first}}\n  - {{url: '{second.relay}', name: second}}\n"
+    )
+    run = campaign.start("send", "list.csv", "--yes")
+    until_taken(first, 100)
+    first.kill()
+    until_taken(first, 250)
+    start_server(*slow, "--port", str(first.port))
+    out, err = run.communicate(timeout=60)
+    rows = campaign.report()
+    states = Counter(row["status"] for row in rows)
+    # What the first had in work when it died: nobody can know whether it was kept.
+    assert states["delivered"] + states["uncertain"] == ROWS, out + err
+    assert states["uncertain"] <= IN_FLIGHT
+    assert {row["attempts"] for row in rows} == {"1"}
+    assert set(first.taken().values()) == {1}
+    assert first.taken().keys() >= {row["email"] for row in rows if row["status"] == "delivered"}
+    way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
+    assert (way[0], way[-1]) == ("first", "first")
+    assert 50 < Counter(way)["second"] < 450
+
+
+@pytest.mark.parametrize(
+    "said", ["550 5.4.5 Daily user sending limit exceeded", "454 Throttling failure: Daily message quota exceeded"]
+)
+def test_a_relay_over_its_quota_hands_its_work_to_the_next_and_nobody_loses_an_attempt(campaign, start_server, said):
+    first = start_server("--quota", "200", "--over-quota", said)
+    second = start_server()
+    config(
+        campaign, f"relays:\n  - {{url: '{first.relay}', name: first}}\n  - {{url: '{second.relay}', name: second}}\n"
+    )
+    ended = campaign("send", "list.csv", "--yes")
+    assert ended.code == 0, ended
+    rows = campaign.report()
+    assert Counter((row["status"], row["route"], row["attempts"]) for row in rows) == {
+        ("delivered", "first", "1"): 200,
+        ("delivered", "second", "1"): ROWS - 200,
+    }
+    assert first.taken() == {row["email"]: 1 for row in rows}
+    # Of each session that was open, what was on its way.
+    assert 1 <= sum(entry["what"] == "over quota" for entry in first.log) <= IN_FLIGHT
+
+
+def test_a_relays_own_rate_holds_across_runs_and_the_rest_goes_to_the_next(campaign, start_server):
+    first, second = start_server(), start_server()
+    both = f"relays:\n  - {{url: '{first.relay}', name: first, rate: 200/d}}\n"
+    config(campaign, both + f"  - {{url: '{second.relay}', name: second}}\n")
+    assert campaign("send", "list.csv", "--yes", "--limit", "150").code == 75
+    assert campaign("send", "list.csv", "--yes").code == 0
+    assert Counter(row["route"] for row in campaign.report()) == {"first": 200, "second": ROWS - 200}
+    shown = campaign("providers")
+    assert "relay first" in shown.out, shown
+    # Another campaign that has no other relay waits for it.
+    config(campaign, both)
+    ended = campaign("send", "list.csv", "--name", "other", "--yes", "--max-runtime", "1s")
+    assert (ended.code, len(first.taken())) == (75, ROWS), ended
+    assert {row["status"] for row in campaign.report("other")} == {"pending"}
+
+
+def test_a_relays_rate_is_a_limit_in_every_rolling_second(campaign, start_server):
+    server = start_server()
+    config(campaign, f"relays:\n  - {{url: '{server.relay}', rate: '40/s,max_burst=40'}}\n")
+    assert campaign("send", "list.csv", "--yes", "--limit", "130").code == 75
+    starts = [entry["at"] for entry in server.log if entry["what"] == "mail"]
+    assert len(starts) == 130
+    assert all(later - earlier > 1.0 for earlier, later in zip(starts, starts[40:], strict=False))
 
 
 def test_relays_of_one_priority_share_the_work_by_weight(campaign, start_server):

@@ -27,7 +27,7 @@ from campaign_cli.model.contact import Contact
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, NoRouteError
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.policy.limits import parse_pace
+from campaign_cli.policy.limits import Budget, parse_pace
 from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.providers import Provider, Providers
 from campaign_cli.policy.retry import RetrySchedule
@@ -148,8 +148,25 @@ class World:
     async def give_back(self, session: FakeSession) -> None:
         """Kept open, for another lane."""
 
+    limited = False
+
     def works(self, route: str) -> bool:
         return route in self.relays
+
+    def outranked(self, route: str, provider: str) -> bool:
+        return False
+
+    def rest(self, route: str) -> float:
+        return 0.0
+
+    def all_rest(self, provider: str) -> float:
+        return 0.0
+
+    def budget(self, route: str) -> tuple[Budget, ...]:
+        return ()
+
+    def look_at(self, route: str, budgets: Budgets) -> None:
+        pass
 
     def delivered(self, route: str) -> None:
         self.proven.add(route)

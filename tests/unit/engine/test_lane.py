@@ -24,7 +24,7 @@ def names(count: int) -> list[str]:
 
 
 def charged(world: Any, lane: Any) -> int:
-    charges: list[Any] = world.shared.charges("x.example", lane._provider.pace)
+    charges: list[Any] = world.shared.charges(lane._budget)
     return sum(charge.count for charge in charges)
 
 

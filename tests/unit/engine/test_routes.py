@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 
 from campaign_cli.engine import routes as module
-from campaign_cli.engine.routes import CROWDED_WAIT, HAD_WORKED, LONGEST_COOLING, NEVER_WORKED, Routes, check_served
+from campaign_cli.engine.routes import (
+    CROWDED_WAIT,
+    FIRST_REST,
+    HAD_WORKED,
+    LONGEST_COOLING,
+    NEVER_WORKED,
+    Routes,
+    check_served,
+)
 from campaign_cli.model.errors import ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
+from campaign_cli.policy.limits import Allowance, Budget, parse_pace
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
@@ -49,6 +58,7 @@ class World:
         self.open: Counter[str] = Counter()
         self.relays: list[Relay] = []
         self.at: dict[float, Callable[[], object]] = {}
+        self.trying_again = False
         self.renewed: Callable[[], object] = lambda: None
 
     async def of(self, relay: Relay) -> str | None:
@@ -73,6 +83,13 @@ class World:
             self.at.pop(moment)()
         await asyncio.sleep(0)
 
+    def create_task(self, trying: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What tries a relay again sleeps, and so moves the clock: only where a test asks for it."""
+        if not self.trying_again:
+            trying.close()
+            trying = asyncio.Event().wait()  # type: ignore[assignment]
+        return asyncio.create_task(trying)
+
     def turn(self, host: str, state: Refusal | None) -> None:
         self.state[host] = state
 
@@ -90,7 +107,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(
         module,
         "asyncio",
-        SimpleNamespace(Lock=asyncio.Lock, Condition=asyncio.Condition, gather=asyncio.gather, sleep=world.sleep),
+        SimpleNamespace(
+            Lock=asyncio.Lock,
+            Condition=asyncio.Condition,
+            gather=asyncio.gather,
+            sleep=world.sleep,
+            create_task=world.create_task,
+        ),
     )
     return world
 
@@ -102,7 +125,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 def opened(world: Any, *relays: Relay) -> str:
     """The route of one session, or why there is none."""
     try:
-        return str(run(Routes(relays, world, max_sessions=9).open("gmail")).route)
+        return str(run(Routes(relays, world, max_sessions=9, rates={}).open("gmail")).route)
     except NoRouteError as error:
         return str(error)
 
@@ -116,7 +139,7 @@ def test_the_first_relay_that_works_is_used(world: World) -> None:
 
 def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_again(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=999)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=999, rates={})
         await routes.open("gmail")
         world.state = {"main": DOWN}
         for _ in range(200):
@@ -133,7 +156,7 @@ def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_
 
 def test_a_relay_that_comes_back_is_as_good_as_new(world: World) -> None:
     async def main() -> list[float]:
-        routes = Routes([MAIN], world, max_sessions=9)
+        routes = Routes([MAIN], world, max_sessions=9, rates={})
         world.state = {"main": DOWN}
         world.at = {3.0: lambda: world.turn("main", None)}
         first = await routes.open("gmail")
@@ -167,7 +190,7 @@ def test_when_no_relay_works_each_is_told_with_its_trouble(
 
 def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN], world, max_sessions=9)
+        routes = Routes([MAIN], world, max_sessions=9, rates={})
         await routes.close(await routes.open("gmail"))
         world.state = {"main": DOWN}
         await routes.open("gmail")
@@ -179,7 +202,7 @@ def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> Non
 
 def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_seconds(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN], world, max_sessions=9)
+        routes = Routes([MAIN], world, max_sessions=9, rates={})
         await routes.open("gmail")
         world.state = {"main": CROWDED}
         world.at = {3 * CROWDED_WAIT: lambda: world.turn("main", None)}
@@ -191,7 +214,7 @@ def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_sec
 
 def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
         world.state = {"main": DOWN}
         await routes.open("gmail")
         world.now += 1.0
@@ -203,7 +226,7 @@ def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time
 
 def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
         refusal = Reply(550, "5.7.1", "not you")
         routes.delivered("backup:25")
         believed: list[object] = [routes.refused(name, Phase.MAIL, refusal) for name in ("main:25", "backup:25")]
@@ -215,7 +238,7 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
 
 def test_a_relay_over_its_quota_is_given_up_whatever_it_has_taken(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
         routes.delivered("main:25")
         routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
         return (await routes.open("gmail")).route
@@ -223,9 +246,87 @@ def test_a_relay_over_its_quota_is_given_up_whatever_it_has_taken(world: World) 
     assert run(main()) == "backup:25"
 
 
+async def until(what: Callable[[], object]) -> None:
+    while not what():  # noqa: ASYNC110 (the clock is the test's)
+        await asyncio.sleep(0)
+
+
+def test_a_relay_that_works_again_is_found_out_while_another_does_its_work(world: World) -> None:
+    async def main() -> list[object]:
+        world.trying_again = True
+        world.turn("main", DOWN)
+        world.at[20.0] = lambda: world.turn("main", None)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        instead = await routes.open("gmail")
+        before = routes.outranked(instead.route, "gmail")
+        await until(lambda: routes.outranked(instead.route, "gmail"))
+        after = (await routes.open("gmail")).route
+        await routes.close_idle()
+        return [instead.route, before, after, routes.outranked(after, "gmail")]
+
+    assert run(main()) == ["backup:25", False, "main:25", False]
+    assert [moment for moment, host in world.tried if host == "main"] == [0, 1, 3, 7, 15, 31]
+
+
+def test_a_relay_that_was_given_up_is_tried_again_after_a_while_that_grows(world: World) -> None:
+    async def main() -> list[object]:
+        world.trying_again = True
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        first = await routes.open("gmail")
+        routes.delivered(first.route)
+        routes.exhausted(first.route, Reply(454, "4.7.0", "Throttling failure: Daily message quota exceeded"))
+        instead = await routes.open("gmail")
+        await until(lambda: routes.works(first.route))
+        again = world.now
+        routes.exhausted(first.route, Reply(454, "4.7.0", "Throttling failure: Daily message quota exceeded"))
+        second = await routes.open("gmail")
+        await until(lambda: routes.works(first.route))
+        await routes.close_idle()
+        return [instead.route, again - 1000.0, second.route, world.now - again]
+
+    assert run(main()) == ["backup:25", FIRST_REST, "backup:25", 2 * FIRST_REST]
+
+
+def test_without_another_relay_one_that_is_over_its_quota_ends_the_run(world: World) -> None:
+    async def main() -> None:
+        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
+        await routes.open("gmail")
+
+    with pytest.raises(NoRouteError, match=r"is over its quota: 550 5\.4\.5"):
+        run(main())
+
+
+def test_a_relay_whose_own_budget_is_used_up_rests_and_others_do_its_work(world: World) -> None:
+    pace = parse_pace("5/min")
+    spent: Any = SimpleNamespace(allowance=lambda budget: Allowance(0, 40.0))
+
+    async def main() -> list[object]:
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={"main:25": pace, "backup:25": pace})
+        seen: list[object] = [routes.budget("main:25"), (await routes.open("gmail")).route, routes.all_rest("gmail")]
+        routes.look_at("main:25", spent)
+        seen += [routes.rest("main:25"), routes.all_rest("gmail"), (await routes.open("gmail")).route]
+        routes.look_at("backup:25", spent)
+        seen.append(routes.all_rest("gmail"))
+        world.now += 40.0
+        return [*seen, routes.all_rest("gmail"), (await routes.open("gmail")).route]
+
+    assert run(main()) == [
+        (Budget("relay:main:25", pace),),
+        "main:25",
+        0.0,
+        40.0,
+        0.0,
+        "backup:25",
+        40.0,
+        0.0,
+        "main:25",
+    ]
+
+
 def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN], world, max_sessions=9)
+        routes = Routes([MAIN], world, max_sessions=9, rates={})
         first = await routes.open("gmail")
         world.turn("main", NO_LOGIN)
         world.at[1.0] = lambda: world.turn("main", None)
@@ -236,7 +337,7 @@ def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_aske
 
 def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
     async def main() -> list[int]:
-        routes = Routes([MAIN], world, max_sessions=2)
+        routes = Routes([MAIN], world, max_sessions=2, rates={})
         first, second = await routes.open("gmail"), await routes.open("gmail")
         waiting = [asyncio.create_task(routes.open("gmail")) for _ in range(3)]
 
@@ -262,7 +363,7 @@ def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(wo
 
 def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(world: World) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], world, max_sessions=2)
+        routes = Routes([MAIN], world, max_sessions=2, rates={})
         good, bad = await routes.open("gmail"), await routes.open("gmail")
         await routes.give_back(bad)
         bad.abort()
@@ -282,7 +383,7 @@ def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
     world: World, caplog: pytest.LogCaptureFixture, said: bytes
 ) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], world, max_sessions=1)
+        routes = Routes([MAIN], world, max_sessions=1, rates={})
         first = await routes.open("gmail")
         first.data_received(said)
         await routes.close(first)
@@ -298,7 +399,7 @@ def sessions(world: World, count: int, *relays: Relay, provider: str = "gmail") 
     """How many of so many sessions each relay has."""
 
     async def main() -> Counter[str]:
-        routes = Routes(relays, world, max_sessions=99)
+        routes = Routes(relays, world, max_sessions=99, rates={})
         return Counter([(await routes.open(provider)).route for _ in range(count)])
 
     found: Counter[str] = run(main())
@@ -327,7 +428,7 @@ def test_a_relay_serves_its_providers_only(world: World) -> None:
 
 def test_a_session_given_back_goes_to_a_lane_that_its_relay_serves_and_keeps_none_from_its_place(world: World) -> None:
     async def main() -> list[str]:
-        routes = Routes([replace(MAIN, providers=frozenset(["gmail"])), BACKUP], world, max_sessions=2)
+        routes = Routes([replace(MAIN, providers=frozenset(["gmail"])), BACKUP], world, max_sessions=2, rates={})
         first, second = await routes.open("gmail"), await routes.open("yahoo")
         await routes.give_back(first)
         await routes.give_back(second)
@@ -340,7 +441,7 @@ def test_a_session_given_back_goes_to_a_lane_that_its_relay_serves_and_keeps_non
 
 def test_a_relay_has_no_more_sessions_than_it_may(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([replace(MAIN, connections=2), BACKUP], world, max_sessions=9)
+        routes = Routes([replace(MAIN, connections=2), BACKUP], world, max_sessions=9, rates={})
         first, _ = [await routes.open("gmail") for _ in range(2)]
         third = asyncio.create_task(routes.open("gmail"))
         for _ in range(20):

@@ -14,7 +14,7 @@ from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import StateError
-from campaign_cli.policy.limits import parse_pace
+from campaign_cli.policy.limits import Budget, parse_pace
 from campaign_cli.policy.providers import Providers
 
 HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ def test_what_release_1_made_goes_on_and_has_the_schema_of_a_new_one(tmp_path: P
         shared.close()
     shared = SharedState.open(shared_file)
     ledger = Ledger.open(ledger_file, name="test", shared=shared, now=9.0)
-    assert (shared.epoch("test"), shared.charge({"gmail": (parse_pace("1/h"), 2)})) == (2, {"gmail": 1})
+    assert (shared.epoch("test"), shared.charge([((Budget("gmail", parse_pace("1/h")),), 2)])) == (2, [1])
     assert ledger.recover() == 1
     rows = [Contact(line, Address(name, "gmail.com"), "{}") for line, name in enumerate(("bob", "ann", "dee"), 2)]
     ledger.enrol(batches(rows, PROVIDERS), source="list.csv", template="hello.txt")

@@ -7,16 +7,18 @@ from campaign_cli.ledger.clock import BudgetClock, time_between_boots
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
-from campaign_cli.policy.limits import UNLIMITED, parse_pace
+from campaign_cli.policy.limits import UNLIMITED, Budget, parse_pace
 
 PACE = parse_pace("50/min,max_burst=50")
+
+GMAIL, YAHOO = Budget("gmail", PACE), Budget("yahoo", PACE)
 
 
 def charge(path: Path, answers: "multiprocessing.SimpleQueue[int]") -> None:
     shared = SharedState.open(path)
     granted = 0
     for _ in range(40):
-        granted += shared.charge({"yahoo": (PACE, 1)})["yahoo"]
+        granted += sum(shared.charge([((YAHOO,), 1)]))
     shared.close()
     answers.put(granted)
 
@@ -36,19 +38,27 @@ def test_processes_that_charge_at_once_are_never_granted_the_same_budget(tmp_pat
 
 def test_a_budget_outlives_its_process(tmp_path: Path) -> None:
     first = SharedState.open(tmp_path / "shared.db")
-    assert first.charge({"yahoo": (PACE, 30), "gmail": (PACE, 1)}) == {"yahoo": 30, "gmail": 1}
+    assert first.charge([((YAHOO,), 30), ((GMAIL,), 1)]) == [30, 1]
     first.close()
     second = SharedState.open(tmp_path / "shared.db")
-    assert second.charge({"yahoo": (PACE, 30)}) == {"yahoo": 20}
-    assert second.allowance("yahoo", PACE).free == 0
-    assert second.allowance("yahoo", PACE).wait > 50
+    assert second.charge([((YAHOO,), 30)]) == [20]
+    assert second.allowance(YAHOO).free == 0
+    assert second.allowance(YAHOO).wait > 50
     second.close()
 
 
 def test_no_limit_grants_everything_and_is_still_counted(tmp_path: Path) -> None:
     shared = SharedState.open(tmp_path / "shared.db")
-    assert shared.charge({"gmail": (UNLIMITED, 70)}) == {"gmail": 70}
-    assert shared.charge({"gmail": (PACE, 1)}) == {"gmail": 0}
+    assert shared.charge([((Budget("gmail", UNLIMITED),), 70)]) == [70]
+    assert shared.charge([((GMAIL,), 1)]) == [0]
+    shared.close()
+
+
+def test_what_counts_against_two_budgets_is_granted_as_far_as_both_allow_and_charged_to_both(tmp_path: Path) -> None:
+    shared = SharedState.open(tmp_path / "shared.db")
+    small, other = Budget("relay:ses", parse_pace("8/d")), Budget("relay:other", parse_pace("90/d"))
+    assert shared.charge([((YAHOO, small), 5), ((YAHOO, other), 40), ((GMAIL, small), 5)]) == [5, 40, 3]
+    assert [shared.allowance(each).free for each in (YAHOO, GMAIL, small, other)] == [5, 47, 0, 50]
     shared.close()
 
 

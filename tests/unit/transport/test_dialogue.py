@@ -102,6 +102,19 @@ def test_without_pipelining_each_command_waits_for_the_answer_before_it(offers: 
     ]
 
 
+def test_with_pipelining_there_is_room_for_one_until_its_content_is_written() -> None:
+    dialogue, first = Dialogue(PIPELINING), message("ann")
+    seen = [dialogue.room]
+    dialogue.start(first)
+    seen.append(dialogue.room)
+    dialogue.output()
+    dialogue.received(b"250 ok\r\n250 ok\r\n354 go\r\n")
+    dialogue.durable(first)
+    seen.append(dialogue.room)
+    dialogue.start(message("bob"))
+    assert [*seen, dialogue.room] == [1, 0, 1, 0]
+
+
 def test_with_pipelining_the_commands_are_one_write_and_the_next_ones_go_with_the_content() -> None:
     ann, bob, cy = message("ann"), message("bob"), message("cy")
     replies = [b"250 ok\r\n250 ok\r\n", b"354 go\r\n", b"250 taken\r\n", b"250 ok\r\n250 ok\r\n354 go\r\n"]
