@@ -13,7 +13,7 @@ from tests.crash.scene import HERE, Ended, Oracle, Scene
 
 PERIOD = 2.0
 
-LIMIT = 1000
+LIMIT = 300
 
 SLOW = 30.0
 """Seconds more for a machine that has too much else to do: one that starts too little tries no limit."""
