@@ -13,7 +13,7 @@ from typing import Any
 from campaign_cli.config.given import Given
 from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
-from campaign_cli.model.relay import Relay, parse_relay
+from campaign_cli.model.relay import Relay, Tls, parse_relay
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Providers
 
@@ -90,6 +90,10 @@ class _Reader:
         relay = replace(found.pop("url"), **{"priority": self._place, **found})
         if relay.xoauth2 and not relay.user:
             raise ValueError("auth: xoauth2 needs a user in the url: smtps://ada@mail.example.org")
+        if relay.client_key and not relay.client_cert:
+            raise ValueError("client_key: there is no client_cert that it is the key of")
+        if relay.client_cert and relay.tls is Tls.OFF:
+            raise ValueError("client_cert: is shown by TLS alone: take ?tls=off out of the url")
         return Entry(relay, password if password != Password() else None, rate)
 
 
@@ -169,6 +173,8 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "password_file": ("password_file", file_path),
     "password_command": ("password_command", one_line),
     "auth": ("xoauth2", _auth),
+    "client_cert": ("client_cert", file_path),
+    "client_key": ("client_key", file_path),
     "source_address": ("source_address", _address),
     "ehlo_name": ("ehlo_name", _ehlo_name),
     "providers": ("providers", _names),

@@ -254,6 +254,7 @@ class Lane:
             self._rooms.halt(error)
             return
         session.client = self
+        session.carrier = changes.carrier(session.route, session.tls)
         self._sessions.add(session)
         self._progress.sessions = len(self._sessions)
         self._wake.set()
@@ -319,7 +320,7 @@ class Lane:
         mark = changes.mark(
             ready.recipient,
             message_id=message.message_id,
-            route=session.route,
+            route=session.carrier,
             dated_at=message.dated_at,
             now=time.time(),
         )

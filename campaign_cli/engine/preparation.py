@@ -15,13 +15,14 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine import passwords
 from campaign_cli.engine.attachments import find_attachments, find_images
-from campaign_cli.engine.passwords import unusable
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import CampaignError, ConfigError, StateError, TemplateError, UsageError
 from campaign_cli.model.relay import Relay
+from campaign_cli.transport import certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def prepare(
                 ]
             )
         )
-    problems += unusable(settings)
+    problems += passwords.unusable(settings)
+    problems += [] if settings.sandbox else certificates.unusable(settings.relays)
     if contacts and settings.timezone_column and settings.timezone_column not in contacts.columns:
         there = ", ".join(sorted(contacts.columns))
         problems.append(
