@@ -139,14 +139,16 @@ def _auth(given: Given) -> bool:
     return given.value == "xoauth2"
 
 
-def _address(given: Given) -> str:
+def ip_address(given: Given) -> str:
+    """An IP address. Raises ValueError."""
     try:
         return str(ipaddress.ip_address(one_line(given)))
     except ValueError:
         raise ValueError(f"{given.value!r} is not an IP address of this machine") from None
 
 
-def _ehlo_name(given: Given) -> str:
+def ehlo_name(given: Given) -> str:
+    """A host name, or an address literal. Raises ValueError."""
     name = one_line(given)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]", name):
         raise ValueError(f"{name!r} is not a host name: write mail.example.org (RFC 5321 4.1.1.1)")
@@ -175,8 +177,8 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "auth": ("xoauth2", _auth),
     "client_cert": ("client_cert", file_path),
     "client_key": ("client_key", file_path),
-    "source_address": ("source_address", _address),
-    "ehlo_name": ("ehlo_name", _ehlo_name),
+    "source_address": ("source_address", ip_address),
+    "ehlo_name": ("ehlo_name", ehlo_name),
     "providers": ("providers", _names),
     "from_domains": ("from_domains", _domains),
 }

@@ -24,6 +24,11 @@ from campaign_cli.model.errors import CampaignError, ConfigError, StateError, Te
 from campaign_cli.model.relay import Relay
 from campaign_cli.transport import certificates
 
+NEEDED = (
+    "delivery: mx: it goes straight to each domain's own mail servers, without a relay. They take it from a static "
+    "address that has a PTR record and that the sender's SPF record names, where port 25 is open to the outside"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -82,7 +87,9 @@ def prepare(
     except CampaignError as error:
         problems.append(error)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
-    if not settings.relays and not settings.sandbox and not settings.dry_run:
+    if settings.direct and settings.dns and settings.dns.off and not settings.sandbox:
+        problems.append(ConfigError(["delivery: mx asks DNS where mail goes: take dns: off out"]))
+    if not (settings.relays or settings.direct or settings.sandbox or settings.dry_run):
         problems.append(
             ConfigError(
                 [
@@ -120,6 +127,8 @@ def prepare(
     except StateError as error:
         problems.append(error)
     warnings: list[str] = [*template.notes] if template else []
+    if settings.direct and settings.dry_run:
+        warnings.append(NEEDED)
     signer = None
     try:
         signer = find_signer(settings, sender.address.domain, warnings.append) if sender else None

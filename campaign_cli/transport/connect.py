@@ -37,11 +37,13 @@ class Refusal:
     phase: Phase
     answer: Answer
     lasting: bool
+    whose: str = ""
+    """Who said it, where that is not clear; with a space behind it."""
 
     def __str__(self) -> str:
         if isinstance(self.answer, Reply):
-            return f"{_REFUSED[self.phase]}: {self.answer}"
-        return f"{_FAILED[self.phase]}: {self.answer.reason}"
+            return f"{self.whose}{_REFUSED[self.phase]}: {self.answer}"
+        return f"{self.whose}{_FAILED[self.phase]}: {self.answer.reason}"
 
 
 _REFUSED = {
@@ -62,10 +64,13 @@ LONGEST_SHOWN = 200
 """Characters that are repeated of what is no SMTP: such a line may be as long as it likes."""
 
 
-async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
-    """A session with `relay`, logged in when it has a user. Never raises for what a server, network or system does."""
+async def open_session(relay: Relay, password: str | None, *, address: str | None = None) -> Session | Refusal:
+    """A session with `relay`, logged in when it has a user. Never raises for what a server, network or system does.
+
+    It is connected to at `address`, an IP address; None: at those that its host name has.
+    """
     client = aiosmtplib.SMTP(
-        hostname=relay.host,
+        hostname=address or relay.host,
         port=relay.port,
         use_tls=relay.tls is Tls.IMPLICIT,
         start_tls=False,
@@ -82,7 +87,7 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
         if relay.tls in (Tls.REQUIRED, Tls.OPPORTUNISTIC):
             phase = Phase.TLS
             if client.supports_extension("starttls"):
-                await client.starttls()
+                await client.starttls(server_hostname=relay.host)
                 await _ehlo(client)
             elif relay.tls is Tls.REQUIRED:
                 _abort(client)

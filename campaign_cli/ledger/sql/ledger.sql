@@ -89,6 +89,12 @@ UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('p
 -- name: postpone
 UPDATE recipients SET due_at = ? WHERE id = ? AND state IN ('pending', 'deferred')
 
+-- name: unreachable
+UPDATE recipients
+SET state = ?, attempts = attempts + ?, code = NULL, reply = NULL, route = NULL, enhanced_code = ?, reason = ?,
+    due_at = ?, first_attempt_at = coalesce(first_attempt_at, ?), last_attempt_at = ?
+WHERE id = ? AND state IN ('pending', 'deferred')
+
 -- name: mark
 UPDATE recipients
 SET state = 'submitting', attempts = attempts + 1, message_id = ?, route = ?, dated_at = ?,
