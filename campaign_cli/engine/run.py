@@ -222,7 +222,7 @@ class Run:
         self._loop.set_exception_handler(partial(self._raised, committer))
         self._sending = asyncio.current_task()
         try:
-            async with self._relays() as relays:
+            async with relays_of(self._prepared) as relays:
                 most = sessions_allowed(self._settings.max_connections)
                 routes = Routes(relays, self._passwords, max_sessions=most, rates=self._settings.relay_rates)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
@@ -315,16 +315,6 @@ class Run:
     def _ending(self) -> bool:
         return bool(self._stopped or self._error)
 
-    @asynccontextmanager
-    async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
-        if self._prepared.sandbox is None:
-            yield self._prepared.relays
-            return
-        from campaign_cli.transport.sandbox import Sandbox
-
-        async with Sandbox(self._prepared.sandbox) as sandbox:
-            yield (Relay(sandbox.host, sandbox.port, Tls.OFF),)
-
     # ---- stopping ----
 
     def _stop_after(self, seconds: float | None) -> asyncio.TimerHandle | None:
@@ -401,6 +391,18 @@ class Run:
             say = self._answer if self._signals else self._tell
             say(f"stopping: {why}; {what}writing the report {self._prepared.report}{at_once}")
             self.progress.stopping = why
+
+
+@asynccontextmanager
+async def relays_of(prepared: Prepared) -> AsyncIterator[tuple[Relay, ...]]:
+    """The relays of the campaign; for the sandbox its own server, while the block runs."""
+    if prepared.sandbox is None:
+        yield prepared.relays
+        return
+    from campaign_cli.transport.sandbox import Sandbox
+
+    async with Sandbox(prepared.sandbox) as sandbox:
+        yield (Relay(sandbox.host, sandbox.port, Tls.OFF),)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
