@@ -63,9 +63,15 @@ def show_plan(plan: Plan, display: Display) -> None:
             display.tell(
                 f"{what} looked up in DNS when it is sent: domains with the same MX hosts share a lane and its limit"
             )
-        end = f", so until {local_time(time.time() + plan.seconds)}" if plan.seconds else ""
+        now = time.time()
+        opens, done = plan.schedule.opens(now), plan.schedule.when_done(now, plan.seconds)
+        end = f", so until {local_time(done)}" if done > now else ""
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
+        if opens > now:
+            length = f"{length} from {local_time(opens)} on, when its window opens"
         display.tell(f"Started now it would take {length}{end}. The report would go to {plan.report}")
+        if plan.schedule.by_contact:
+            display.tell("Each contact has their own hours, by their time zone: that is not in it")
     else:
         console.print(Text("Nobody is left to send to." if plan.rows else "The list has no rows."))
     for number, sample in enumerate(plan.samples, 1):

@@ -95,7 +95,7 @@ def preview(
         display.tell("The list has no rows that can be written to.")
     _show(messages, display, quietly=bool(out or browse))
     if messages and (out or browse):
-        _keep(f"{prepared.template.path} with {prepared.contacts.source}", messages, display, out, browse, overwrite)
+        _keep(prepared.name, messages, display, out, browse, overwrite)
     check_written()
     return ExitCode.INPUT if any(isinstance(message, str) for message in made) else ExitCode.DONE
 

@@ -40,6 +40,7 @@ ASK_ABOVE = 300
 @click.option("--workers", metavar="N", help="Processes that compose messages; 0: none but this one. [default: auto]")
 @click.option("--limit", type=int, metavar="N", help="Start at most N transactions in this run.")
 @click.option("--max-runtime", metavar="TIME", help="Stop after this long: 55m, 2h.")
+@click.option("--not-after", metavar="WHEN", help="Send to nobody from then on: 2027-03-01T18:00+01:00.")
 @click.option("--report", metavar="FILE", help="Where the report goes. [default: NAME-report.csv]")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; touch neither network nor state.")
 @click.option("--to", metavar="ADDRESS", help="Send one test message to this address, and to nobody else.")

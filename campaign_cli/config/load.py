@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
+from campaign_cli.config.hours import moment, send_windows, time_zone
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
 from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers, with_others
 from campaign_cli.config.replies import user_rules
@@ -99,6 +100,8 @@ class _Loader:
             for wrong in unknown_providers(fields["relays"], fields["providers"]):
                 self._complain(relays.place, wrong)
             fields["relays"] = tuple(with_others(relay, fields["providers"]) for relay in fields["relays"])
+        if (window := self._file.get("window")) and "timezone" not in self._file:
+            self._complain(window.place, "window: in which time zone? Write timezone: Europe/Berlin, or whatever it is")
         if rules := self._file.get("replies"):
             fields["replies"] = user_rules(rules, fields["providers"], self._complain)
         return Settings(**fields), self._wrong()
@@ -292,6 +295,10 @@ _FIELDS: dict[str, Parse] = {
     "workers": _workers,
     "limit": number_in(MILLIONS),
     "max_runtime": _some_time,
+    "window": send_windows,
+    "timezone": time_zone,
+    "timezone_column": one_line,
+    "not_after": moment,
     "state": file_path,
     "report": file_path,
     "email_column": one_line,

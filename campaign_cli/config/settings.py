@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
+from campaign_cli.policy.hours import Hours
 from campaign_cli.policy.limits import Pace
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
@@ -56,6 +58,14 @@ class Settings:
     """How many processes compose; None: as many as suit the machine; 0: the one that sends does it, too."""
     limit: int | None = None
     max_runtime: float | None = None
+    window: tuple[Hours, ...] = ()
+    """Hours in which it may be sent; none: always."""
+    timezone: tzinfo = UTC
+    """Whose clocks show those hours."""
+    timezone_column: str | None = None
+    """The list's column with the time zone whose hours count for the contact."""
+    not_after: float | None = None
+    """UTC seconds from which on nobody is sent to."""
     state: Path | None = None
     report: Path | None = None
     email_column: str | None = None

@@ -40,14 +40,16 @@ class Line:
     source: str
     same: str | None
 
-    def text(self, names: dict[str, Any]) -> str:
-        """The line for one contact, whose fields are among `names`. Raises ComposeError."""
-        if self.same is not None:
-            return self.same
+    def pieces(self, names: dict[str, Any]) -> list[str]:
+        """The line for one contact in pieces, whose fields are among `names`. Raises ComposeError."""
         try:
-            return "".join(self.renderer.pieces(names)).strip(" ")
+            return self.renderer.pieces(names)
         except Exception as error:
             raise ComposeError(f"{self.place}: {self.name}: {said(error)}") from None
+
+    def text(self, names: dict[str, Any]) -> str:
+        """The line for one contact, whose fields are among `names`. Raises ComposeError."""
+        return "".join(self.pieces(names)).strip(" ") if self.same is None else self.same
 
 
 class Lines:
@@ -98,10 +100,12 @@ class Lines:
                 raise TemplateError(f"{self._manuscript.place(self._entries['locale'])}: locale: {error}") from None
         return text or None
 
-    def preheader(self) -> Line | None:
-        """What inboxes show beside the subject; None where the template has none."""
+    def preheader(self, environment: jinja2.Environment) -> Line | None:
+        """What inboxes show beside the subject, compiled by `environment`; None where the template has none."""
         entry = self._entries.get("preheader")
-        return self._line("preheader", self._manuscript.place(entry), entry.text) if entry and entry.text else None
+        if entry is None or not entry.text:
+            return None
+        return self._line("preheader", self._manuscript.place(entry), entry.text, environment)
 
     def subject(self, given: str | None) -> Line:
         """The subject: the one `given`, else the template's. Without any its source is empty."""
@@ -132,10 +136,10 @@ class Lines:
             lines["list-unsubscribe"] = self._line("List-Unsubscribe", "list_unsubscribe", text)
         return tuple(lines.values())
 
-    def _line(self, name: str, place: str, source: str) -> Line:
+    def _line(self, name: str, place: str, source: str, environment: jinja2.Environment | None = None) -> Line:
         same = None if "{" in source else source.strip(" ")
         try:
-            return Line(name, place, Renderer(self._environment.from_string(source)), source, same)
+            return Line(name, place, Renderer((environment or self._environment).from_string(source)), source, same)
         except jinja2.TemplateError as error:
             raise TemplateError(f"{place}: {mended(error)}") from None
 

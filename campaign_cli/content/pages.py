@@ -15,12 +15,27 @@ from typing import NamedTuple
 
 from campaign_cli.content.mjml import sizing
 from campaign_cli.content.plaintext import plaintext, spaced
-from campaign_cli.content.preheader import with_preheader
-from campaign_cli.content.shapes import AS_PRINTABLE, REMEMBERED, Filled, Skeleton, filled, skeleton, word, words
+from campaign_cli.content.preheader import parted, with_preheader
+from campaign_cli.content.shapes import (
+    AS_PRINTABLE,
+    REMEMBERED,
+    Filled,
+    Skeleton,
+    filled,
+    link_word,
+    skeleton,
+    word,
+    words,
+)
 from campaign_cli.content.styles import deciding
 
-_AT_ONCE = re.compile(r"<|  |\| | \||\|\|")
+_AT_ONCE = re.compile(r"<|  |\| | \||\|\||\|https?:|\|mailto:", re.IGNORECASE)
 """What no values have between bars that are all plain."""
+
+_IS_LINK = re.compile(r"https?:|mailto:", re.IGNORECASE).match
+
+_LINK = "a link"
+"""In the place of a value that is one, which the text shows behind what it is a link of."""
 
 Step = Callable[[str], str]
 """Makes one page of another; what it has nothing to do with stays as it was."""
@@ -44,10 +59,9 @@ class _Shape(NamedTuple):
 class Pages:
     """The pages of a template, each made by `steps` of what Jinja2 put out."""
 
-    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True, preheader: bool = False) -> None:
-        """Without text, where that comes from elsewhere. The last value of each page may be its `preheader`."""
+    def __init__(self, steps: Sequence[Step] = (), *, with_text: bool = True) -> None:
+        """Without text, where that comes from elsewhere."""
         self._steps = steps
-        self._preheader = preheader
         self._laid_out: Step = plaintext if with_text else lambda page: ""
         self._known: dict[object, _Shape] = {}
         self._made = lru_cache(maxsize=REMEMBERED)(self._stepped)
@@ -83,18 +97,22 @@ class Pages:
 
     def _stepped(self, bones: Skeleton, inside: Kept) -> tuple[Skeleton, frozenset[int]]:
         """The page that the steps make, with the values `inside` in it; and the numbers of others that should be."""
-        given = made = "".join(filled(bones, [word(n) if value is None else value for n, value in enumerate(inside)]))
+        text = "".join(filled(bones, [word(n) if value is None else value for n, value in enumerate(inside)]))
+        given, preheader = parted(text)
+        made = given
         for step in self._steps:
             made = step(made)
-        if self._preheader and inside[-1] is None:
-            made = with_preheader(made, word(len(inside) - 1))
+        made = with_preheader(made, preheader)
         more = deciding(given) | sizing(given)
-        if made == given:
+        if made == text:
             return bones, more
         return skeleton(made), more | deciding(made) | words(given) - words(made)
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
-        with_words = [word(number) if value is None else value for number, value in enumerate(kept)]
+        with_words = [
+            word(number) if value is None else link_word(number) if value is _LINK else value
+            for number, value in enumerate(kept)
+        ]
         bones = skeleton(self._laid_out("".join(filled(page, with_words))))
         # Where the layout depends on how long the values are, as in a table, each page is laid out by itself.
         alone = self._laid_out("".join(filled(page, values)))
@@ -113,7 +131,7 @@ def _kept(values: Sequence[str]) -> tuple[Kept, bool]:
     joined = f"|{'|'.join(values)}|"
     if joined.isprintable() and not _AT_ONCE.search(joined):
         return (None,) * len(values), True
-    return tuple([None if _is_plain(value) else value for value in values]), False
+    return tuple([(_LINK if _IS_LINK(value) else None) if _is_plain(value) else value for value in values]), False
 
 
 def _is_plain(value: str) -> bool:

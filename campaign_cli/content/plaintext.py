@@ -15,6 +15,9 @@ _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that lxml reads but does not write (XML 1.0 2.2)."""
 
 
+_TABLE = ("table", "thead", "tbody", "tfoot", "tr", "td", "th")
+
+
 @cache
 def _config() -> ParserConfig:
     return ParserConfig(css=CSS_PROFILES["strict"].copy())
@@ -36,6 +39,7 @@ def plaintext(source: str) -> str:
     except etree.ParserError:
         # Nothing but comments.
         return ""
+    _without_layout_tables(tree)
     # What Outlook is told to hide is not to be seen anywhere: a preheader.
     for hidden in tree.xpath("//*[contains(@style, 'mso-hide')]"):
         hidden.drop_tree()
@@ -51,6 +55,15 @@ def plaintext(source: str) -> str:
         element.tail = element.tail and element.tail.replace("&", "&amp;")
     lines = (line.rstrip() for line in Inscriptis(tree, _config()).get_text().splitlines())
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
+
+
+def _without_layout_tables(tree: html.HtmlElement) -> None:
+    """Make blocks of tables that only lay out (WAI-ARIA: presentation): one below the other, as they are read out."""
+    parts = [(part, next(part.iterancestors("table"), None)) for part in tree.iter(*_TABLE)]
+    for part, around in parts:
+        table = part if part.tag == "table" else around
+        if table is not None and table.get("role") in ("presentation", "none"):
+            part.tag = "div"
 
 
 def _append(element: html.HtmlElement, text: str) -> None:

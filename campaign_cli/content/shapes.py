@@ -16,7 +16,7 @@ REMEMBERED = 256
 _WORD = f"x{secrets.token_hex(8)}x"
 """What stands for values begins so: letters and figures that HTML, Markdown and URLs all leave alone."""
 
-WORDS = re.compile(rf"{_WORD}(\d+)x")
+WORDS = re.compile(rf"(?:{_WORD}|https://{_WORD}u)(\d+)x")
 """Finds them, with their values' numbers."""
 
 AS_PRINTABLE = str.maketrans("\u00a0\u202f\u061c\u200e\u200f", "  xxx")
@@ -30,6 +30,11 @@ Skeleton = tuple[str | int, ...]
 def word(number: int) -> str:
     """What stands for a value."""
     return f"{_WORD}{number}x"
+
+
+def link_word(number: int) -> str:
+    """What stands for a value that is a link."""
+    return f"https://{_WORD}u{number}x"
 
 
 def words(text: str) -> frozenset[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.mjml import MjmlError, compiled, place_of, unrendered_faults
 from campaign_cli.content.pages import Pages, Step
+from campaign_cli.content.preheader import followed
 from campaign_cli.content.rendering import Joined, Renderer, Value, said, taken_apart
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.sources import Sources
@@ -63,7 +63,7 @@ class Template:
         self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
         self._subject = lines.subject(subject)
         self._headers = lines.headers(list_unsubscribe, headers)
-        self._preheader = lines.preheader()
+        self._preheader = lines.preheader(self._sources.environment(escape=False, finalize=Value))
         self._lines = [line for line in (self._subject, *self._headers, self._preheader) if line]
         self._markdown = Markdown(breaks=manuscript.breaks)
         self._kind = manuscript.kind
@@ -82,7 +82,7 @@ class Template:
             environment = self._sources.environment(escape=False, finalize=Value)
             self._files[manuscript.own_text_name] = environment
             self._own_text = Renderer(self._sources.compiled(environment, manuscript.own_text_name))
-        self._pages = Pages(self._steps(), with_text=self._own_text is None, preheader=self._preheader is not None)
+        self._pages = Pages(self._steps(), with_text=self._own_text is None)
 
     def __reduce__(self) -> tuple[type[Template], tuple[object, ...]]:
         """As pickle takes it to a worker process: what it was made of."""
@@ -201,7 +201,7 @@ class Template:
         else:
             written = taken_apart(self._joined.taken(pieces) if self._joined else pieces)
         if self._preheader:
-            written = Filled(written.bones, [*written.values, escape(self._preheader.text(names))])
+            written = followed(written, taken_apart(self._preheader.pieces(names)))
         try:
             html, text = self._pages.page(written)
         except MjmlError as error:

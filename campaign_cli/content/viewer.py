@@ -13,11 +13,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from campaign_cli.content.preview import Preview, preview
 from campaign_cli.model.envelope import Message
+
+PAGE = Path(__file__).with_name("viewer.html")
 
 SOURCE_SHOWN = 200_000
 """Characters of a message's source that the page has: what is behind them is an attachment, which nobody reads."""
@@ -36,7 +38,7 @@ def viewer(title: str, messages: Sequence[Shown]) -> str:
     """The page that shows `messages`, one at a time, in their order."""
     images: dict[str, str] = {}
     shown = [_shown(line, email, message, images) for line, email, message in messages]
-    page = files("campaign_cli.content").joinpath("viewer.html").read_text("utf-8")
+    page = PAGE.read_text("utf-8")
     script = _SCRIPT.search(page)
     assert script
     filled = {

@@ -37,6 +37,9 @@ GIVES_WAY = 10
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space: what the libraries map, and more than any message."""
 
+ENOUGH = 8 * 1024**2
+"""Octets in an answer from which on it says no more: a batch of messages with large files is answered in several."""
+
 STARTED = framed(b"")
 """What a worker says first: it has what it needs, so that what it may die of now is a message."""
 
@@ -49,7 +52,10 @@ class TooLong(BaseException):
 
 
 def answer(texts: Sequence[bytes | str]) -> bytes:
-    """Messages, and in words what is wrong with others, as a frame. A negative length is that of words."""
+    """Messages, and in words what is wrong with others, as a frame. A negative length is that of words.
+
+    What has no length is not made yet.
+    """
     octets = [text if isinstance(text, bytes) else text.encode() for text in texts]
     lengths = [len(each) if isinstance(text, bytes) else -len(each) for each, text in zip(octets, texts, strict=True)]
     head = array("i", lengths).tobytes()
@@ -57,11 +63,13 @@ def answer(texts: Sequence[bytes | str]) -> bytes:
 
 
 def answered(frame: memoryview, count: int) -> list[bytes | str]:
-    """The `count` texts of an `answer`, without its head."""
+    """The texts of an `answer` to `count` orders, without its head: of all or, where that was enough, of the first."""
     lengths = array("i", frame[: count * array("i").itemsize].tobytes())
     texts: list[bytes | str] = []
     end = count * lengths.itemsize
     for length in lengths:
+        if length == 0:
+            break
         start, end = end, end + abs(length)
         octets = bytes(frame[start:end])
         texts.append(octets if length > 0 else octets.decode())
@@ -79,7 +87,19 @@ def main(descriptor: int) -> None:
         watch = _Watch()
         connection.sendall(STARTED)
         while orders := next_frame(frames):
-            connection.sendall(answer([_compose(composer, order, watch) for order in marshal.loads(orders)]))  # noqa: S302
+            connection.sendall(answer(_composed(composer, marshal.loads(orders), watch)))  # noqa: S302
+
+
+def _composed(composer: Composer, orders: Sequence[Order], watch: _Watch) -> list[bytes | str]:
+    texts: list[bytes | str] = []
+    octets = 0
+    for order in orders:
+        text = _compose(composer, order, watch)
+        texts.append(text)
+        octets += len(text)
+        if octets > ENOUGH:
+            return texts + [b""] * (len(orders) - len(texts))
+    return texts
 
 
 def _compose(composer: Composer, order: Order, watch: _Watch) -> bytes | str:

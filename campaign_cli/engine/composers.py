@@ -11,10 +11,11 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from campaign_cli.content.composer import Composer
-from campaign_cli.content.worker import Order, answered
+from campaign_cli.content.worker import ENOUGH, Order, answered
 from campaign_cli.engine.process import program, spawned
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, ComposeError, ResourceError
@@ -38,6 +39,10 @@ WORKER = program("campaign_cli.content.worker")
 
 Composed = Callable[[Sequence[Recipient], Sequence[Message | str]], None]
 """Told of recipients and what was made for each: its message, or in words why it cannot be made."""
+
+MOST_IN_HAND = 64 * 1024**2
+"""Octets of messages that are made and not yet answered, of all lanes together, beyond which no more are made but for
+those who have none: a thousand of usual size, which is more than all that lanes ask for, or a few with large files."""
 
 BUFFER = 1024 * 1024
 """Bytes that can be received from a worker at once: a batch of usual messages. It grows for larger ones."""
@@ -72,7 +77,9 @@ class Composers:
         workers: int,
         clock: Callable[[], float],
         failed: Callable[[CampaignError], None],
+        most_in_hand: float = inf,
     ) -> None:
+        """`most_in_hand` is for those who say when they `let_go` of a message."""
         self._composer = composer
         self._message_ids = message_ids
         self._most = workers
@@ -80,6 +87,10 @@ class Composers:
         self._failed = failed
         self._workers: list[_Worker] = []
         self._waiting: deque[Batch] = deque()
+        self._most_in_hand = most_in_hand
+        self._in_hand = 0
+        self._needing: set[Composed] = set()
+        self._composing_here = False
         self._deaths = 0
 
     def compose(self, recipients: Sequence[Recipient], composed: Composed) -> None:
@@ -87,11 +98,20 @@ class Composers:
         domain = self._composer.domain
         message_ids = [self._message_ids.message_id(recipient, domain) for recipient in recipients]
         batch = Batch(recipients, composed, self._clock(), message_ids)
-        if self._most == 0:
-            asyncio.get_running_loop().call_soon(self._compose_here, batch)
-            return
         self._waiting.append(batch)
         self._assign()
+
+    def need(self, composed: Composed) -> None:
+        """Whoever `composed` tells has nothing in hand: theirs are made, however much others have."""
+        self._needing.add(composed)
+        self._assign()
+
+    def let_go(self, octets: int) -> None:
+        """A message of that size that was made here is not in hand any more."""
+        enough = self._in_hand > self._most_in_hand
+        self._in_hand -= octets
+        if enough and self._in_hand <= self._most_in_hand:
+            self._assign()
 
     def close(self) -> None:
         """End the workers; what they have in work is not told any more."""
@@ -102,16 +122,29 @@ class Composers:
 
     def _compose_here(self, batch: Batch) -> None:
         made: list[Message | str] = []
+        octets = 0
         for recipient, message_id in zip(batch.recipients, batch.message_ids, strict=True):
             try:
-                made.append(compose(recipient, self._composer, message_id=message_id, now=batch.now))
+                message = compose(recipient, self._composer, message_id=message_id, now=batch.now)
+                made.append(message)
+                octets += len(message.content)
             except ComposeError as error:
                 made.append(str(error))
-        batch.composed(batch.recipients, made)
+            if octets > ENOUGH:
+                break
+        self._composing_here = False
+        self._tell(batch, made, octets)
 
     def _assign(self) -> None:
         """Give the batches that wait to the workers that have least; start a worker where all have enough."""
-        while self._waiting:
+        while (batch := self._next()) is not None:
+            if self._most == 0:
+                if self._composing_here:
+                    return
+                self._composing_here = True
+                self._waiting.remove(batch)
+                asyncio.get_running_loop().call_soon(self._compose_here, batch)
+                return
             least = min(self._workers, key=lambda worker: len(worker.batches), default=None)
             if (least is None or least.batches) and len(self._workers) < self._most:
                 try:
@@ -127,17 +160,32 @@ class Composers:
                     log.warning("%d processes compose messages; no more can be started: %s", self._most, error.strerror)
             if least is None or len(least.batches) >= AT_ONCE:
                 return
-            least.order(self._waiting.popleft())
+            self._waiting.remove(batch)
+            least.order(batch)
+
+    def _next(self) -> Batch | None:
+        """The batch to be made next; None where there is none, or enough in hand."""
+        if self._in_hand <= self._most_in_hand:
+            return self._waiting[0] if self._waiting else None
+        return next((batch for batch in self._waiting if batch.composed in self._needing), None)
 
     def _answered(self, batch: Batch, texts: Sequence[bytes | str]) -> None:
+        made = [
+            text if isinstance(text, str) else Message(message_id, text, recipient.dated_at or batch.now)
+            for recipient, message_id, text in zip(batch.recipients, batch.message_ids, texts, strict=False)
+        ]
+        self._tell(batch, made, sum([len(text) for text in texts if isinstance(text, bytes)]))
+
+    def _tell(self, batch: Batch, made: Sequence[Message | str], octets: int) -> None:
+        """What was made of `batch`, in all so many octets; the rest of it goes on."""
+        count = len(made)
+        self._in_hand += octets
+        self._needing.discard(batch.composed)
+        if count < len(batch.recipients):
+            rest = Batch(batch.recipients[count:], batch.composed, batch.now, batch.message_ids[count:], batch.deaths)
+            self._waiting.appendleft(rest)
         self._assign()
-        batch.composed(
-            batch.recipients,
-            [
-                text if isinstance(text, str) else Message(message_id, text, recipient.dated_at or batch.now)
-                for recipient, message_id, text in zip(batch.recipients, batch.message_ids, texts, strict=True)
-            ],
-        )
+        batch.composed(batch.recipients[:count], made)
 
     def _died(self, worker: _Worker) -> None:
         """Its batches are done again: alone, recipient by recipient, when it may have died of one of them."""
@@ -248,8 +296,9 @@ class _Worker(asyncio.BufferedProtocol):
                 self._answered(batch, answered(frame, len(batch.recipients)))
             self.started = True
             start = end
-        self._buffer[: self._received - start] = self._buffer[start : self._received]
-        self._received -= start
+        if start:
+            self._buffer[: self._received - start] = self._buffer[start : self._received]
+            self._received -= start
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol: it died."""

@@ -135,6 +135,7 @@ class Lane:
         allowed = self._rooms.budgets.allowance(self._budget) if self._paced else None
         self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
         if not self._ready:
+            self._need()
             if self._composing or self._in_flight:
                 return UNTIL_WOKEN
             return self._until_due(now)
@@ -151,6 +152,7 @@ class Lane:
         self._open(allowed.free if allowed else len(self._ready))
         for session in tuple(self._sessions):
             session.pump()
+        self._need()
         waits = [self._open_after - time.monotonic()]
         if self._limited:
             waits += [self._rooms.routes.rest(session.route) for session in self._sessions]
@@ -164,12 +166,33 @@ class Lane:
         while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
             count = min(CLAIMED_AT_ONCE, ahead)
             claimed, self._place = self._rooms.ledger.claim(self._provider.name, count, now, self._place)
-            if len(claimed) < count:
+            last = len(claimed) < count
+            if self._rooms.opens_for:
+                claimed = [each for each in claimed if not self._postponed(each)]
+            if last:
                 self._rooms.committer.commit()
                 self._due_at = self._rooms.ledger.next_due(self._provider.name, self._place)
             if claimed:
                 self._composing += len(claimed)
                 self._rooms.composers.compose(claimed, self._composed)
+
+    def _postponed(self, recipient: Recipient) -> bool:
+        """Whether it is not an hour at which `recipient` may be sent to: then it is their turn when it next is."""
+        now = time.time()
+        if self._rooms.opens_for is None or (opens := self._rooms.opens_for(recipient, now)) <= now:
+            return False
+        self._rooms.committer.submit(changes.postpone(recipient, opens))
+        self._due_at = opens if self._due_at is None else min(self._due_at, opens)
+        return True
+
+    def _need(self) -> None:
+        """Have at least one message made for each session, whatever other lanes have in hand."""
+        if (
+            self._composing
+            and not self._ready
+            and (not self._sessions or any(session.unused for session in self._sessions))
+        ):
+            self._rooms.composers.need(self._composed)
 
     def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
         """The messages of claimed recipients are made; or cannot be, and why."""
@@ -263,6 +286,9 @@ class Lane:
         if not self._fit(session):
             return None
         while self._ready:
+            if self._rooms.opens_for and self._postponed(self._ready[0].recipient):
+                self._rooms.composers.let_go(len(self._ready.popleft().message.content))
+                continue
             if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
                 return None
@@ -345,6 +371,8 @@ class Lane:
         if settled.given_back and not self._stopping:
             self._ready.appendleft(ready)
             self._wake.set()
+        else:
+            self._rooms.composers.let_go(len(transaction.content))
         if self._stopping or not (self._in_flight or self._ready):
             self._wake.set()
 
@@ -352,6 +380,8 @@ class Lane:
         """Nothing is in flight on `session`."""
         if self._stopping or not self._fit(session):
             self._drop(session)
+        else:
+            self._need()
 
     def _fit(self, session: Session) -> bool:
         """Whether `session` may carry one more transaction of this lane."""

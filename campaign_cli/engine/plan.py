@@ -16,6 +16,7 @@ from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.engine.routes import check_served
 from campaign_cli.engine.samples import composed
+from campaign_cli.engine.schedule import Schedule
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView
@@ -58,6 +59,7 @@ class Plan:
     samples: tuple[Preview | str, ...]
     change: Change | None
     strange: str | None
+    schedule: Schedule
 
     @property
     def rows(self) -> int:
@@ -101,6 +103,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     samples=_samples(ledger, prepared),
                     change=change,
                     strange=strange,
+                    schedule=Schedule(settings),
                 )
             finally:
                 ledger.close()

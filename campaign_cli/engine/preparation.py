@@ -91,6 +91,11 @@ def prepare(
             )
         )
     problems += unusable(settings)
+    if contacts and settings.timezone_column and settings.timezone_column not in contacts.columns:
+        there = ", ".join(sorted(contacts.columns))
+        problems.append(
+            ConfigError([f"timezone_column: the list has no column {settings.timezone_column!r}; it has: {there}"])
+        )
     relays = tuple(relay for relay in settings.relays if sender is None or relay.sends_for(sender.address.domain))
     if sender and settings.relays and not relays:
         problems.append(ConfigError([f"no relay sends for {sender.address.domain}: none has it in its from_domains"]))

@@ -55,6 +55,8 @@ class Rooms:
     allotment: Allotment
     replies: Replies
     suppressions: Suppressions
+    opens_for: Callable[[Recipient, float], float] | None
+    """When a recipient may next be sent to, who may not be at all hours; moments are UTC seconds."""
     halt: Callable[[CampaignError], None]
     """Stops the run, because of an error that no lane can go on with."""
 

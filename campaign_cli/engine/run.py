@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from signal import Signals
 from typing import Any
@@ -17,16 +18,17 @@ from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
-from campaign_cli.engine.composers import Composers, workers_for
+from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
 from campaign_cli.engine.grouping import Grouping, Joined
-from campaign_cli.engine.lane import Lane
+from campaign_cli.engine.lane import LONGEST_REST, Lane
 from campaign_cli.engine.open_files import sessions_allowed
 from campaign_cli.engine.passwords import Passwords
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.engine.routes import Routes, check_served
+from campaign_cli.engine.schedule import Schedule
 from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
@@ -45,6 +47,9 @@ log = logging.getLogger(__name__)
 GARBAGE_AFTER = 50_000
 """Objects made and not yet let go before cycles are looked for among them: a megabyte or two. Python's own 700 makes it
 look thousands of times a second."""
+
+LOOKS_AGAIN = 0.5
+"""Seconds after which a run that waits for its window sees whether it is to stop."""
 
 TO_BE_GROUPED = "other domains"
 """What stands in the display for the domains whose MX hosts are not known yet."""
@@ -99,6 +104,7 @@ class Run:
         self._tell = tell
         self._answer = answer
         self._passwords = Passwords(settings)
+        self._schedule = Schedule(settings)
         self._work = campaign.ledger.work()
         self._to_group = self._domains_to_group()
         if prepared.sandbox is None:
@@ -114,6 +120,7 @@ class Run:
         self._loop: asyncio.AbstractEventLoop | None = None
         """While it sends."""
         self._sending: asyncio.Task[None] | None = None
+        self._closing: asyncio.TimerHandle | None = None
         self._unexpected: Exception | None = None
         """What a callback raised, which nobody waits for."""
         self._leaving = False
@@ -130,7 +137,7 @@ class Run:
 
     def _execute(self) -> Summary:
         started = time.monotonic()
-        if self._work:
+        if self._work and self._may_send():
             # What is there now stays, and what a message leaves behind has no cycles: to look seldom is enough.
             gc.freeze()
             gc.set_threshold(GARBAGE_AFTER)
@@ -161,7 +168,7 @@ class Run:
             seconds=time.monotonic() - started,
             report=str(self._prepared.report),
             stopped=self._stopped,
-            next_due=min((work.due_at for work in left), default=None),
+            next_due=self._schedule.opens(min(work.due_at for work in left)) if left else None,
         )
 
     def _exit_code(self, states: dict[str, int]) -> ExitCode:
@@ -216,12 +223,17 @@ class Run:
             workers=workers_for(self.progress.total, signed=signed) if workers is None else workers,
             clock=time.time,
             failed=self._halt,
+            most_in_hand=MOST_IN_HAND,
         )
-        deadline = self._stop_after(self._settings.max_runtime)
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(partial(self._raised, committer))
         self._sending = asyncio.current_task()
+        deadline = self._stop_after(self._settings.max_runtime)
         try:
+            if self._prepared.sandbox is None:
+                await self._until_open()
+                if ends := self._schedule.ends(time.time()):
+                    self._stop_at(*ends)
             async with relays_of(self._prepared) as relays:
                 most = sessions_allowed(self._settings.max_connections)
                 routes = Routes(relays, self._passwords, max_sessions=most, rates=self._settings.relay_rates)
@@ -235,8 +247,9 @@ class Run:
             budgets.flush()
             suppressions.flush()
             composers.close()
-            if deadline:
-                deadline.cancel()
+            for timer in (deadline, self._closing):
+                if timer:
+                    timer.cancel()
 
     def _rooms(
         self,
@@ -259,6 +272,7 @@ class Run:
             allotment=Allotment(self._settings.limit),
             replies=replies_of(self._settings),
             suppressions=suppressions,
+            opens_for=self._schedule.opens_for if self._schedule.by_contact and not sandbox else None,
             halt=self._halt,
         )
 
@@ -314,6 +328,39 @@ class Run:
     @property
     def _ending(self) -> bool:
         return bool(self._stopped or self._error)
+
+    # ---- when it may be sent ----
+
+    def _may_send(self) -> bool:
+        """Whether sending can begin within the run's patience. When it may not begin now, it is said."""
+        if self._prepared.sandbox:
+            return True
+        now = time.time()
+        opens, ends = self._schedule.opens(now), self._schedule.ends(now)
+        when = f"its window opens at {datetime.fromtimestamp(opens).astimezone().isoformat(timespec='minutes')}"
+        if ends and ends[0] <= now:
+            self._stop(ends[1])
+        elif opens - now > self._settings.patience:
+            self._stop(when)
+        elif opens > now:
+            self._tell(f"waiting: {when}")
+        return not self._stopped
+
+    async def _until_open(self) -> None:
+        """Wait for the window. The clock on the wall decides: it may be set, and goes on while the machine sleeps."""
+        while (wait := self._schedule.opens(time.time()) - time.time()) > 0 and not self._ending:
+            for lane in self.progress.lanes:
+                lane.waiting_until, lane.waiting_for = time.time() + wait, "its window"
+            await asyncio.sleep(min(wait, LOOKS_AGAIN))
+
+    def _stop_at(self, moment: float, why: str) -> None:
+        """Stop at that moment (UTC seconds)."""
+        wait = moment - time.time()
+        if wait <= 0:
+            self._stop(why)
+        else:
+            loop = asyncio.get_running_loop()
+            self._closing = loop.call_later(min(wait, LONGEST_REST), self._stop_at, moment, why)
 
     # ---- stopping ----
 

@@ -123,7 +123,9 @@ class Settlement:
             now=now,
             chance=random.random(),  # noqa: S311
         )
-        return (State.EXPIRED, 0.0) if at is None else (State.DEFERRED, at)
+        if at is None:
+            return State.EXPIRED, 0.0
+        return State.DEFERRED, self._rooms.opens_for(recipient, at) if self._rooms.opens_for else at
 
 
 def _reason(state: State, ending: Ending) -> str | None:

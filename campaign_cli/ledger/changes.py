@@ -31,6 +31,11 @@ def unmark(recipient: Recipient) -> Change:
     return "unmark", (recipient.id,)
 
 
+def postpone(recipient: Recipient, due_at: float) -> Change:
+    """It is not to be sent to now. Nothing was tried."""
+    return "postpone", (due_at, recipient.id)
+
+
 def fail(recipient: Recipient, reason: str) -> Change:
     """Its message cannot be made."""
     return "fail", (reason, recipient.id)

@@ -1,4 +1,5 @@
 import json
+import time
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -88,3 +89,24 @@ def test_campaign_yaml_goes_before_the_template_and_a_column_that_is_not_there_i
     (folder / "campaign.yaml").write_text("attachments: []\n")
     plan = json.loads(campaign("send", "list.csv", "-t", "hello.txt", "--dry-run", "--json").out)
     assert plan["messages"][0]["files"] == []
+
+
+def test_what_is_composed_ahead_is_bounded_by_its_octets(campaign, folder, start_server) -> None:
+    server = start_server("--delay", "0.2")
+    (folder / "hello.txt").write_text(TEMPLATE.replace('- "invoices/{{ number }}.pdf"\n', ""))
+    (folder / "terms.pdf").write_bytes(bytes(2_000_000))
+    campaign.write_list([["email", "name"], *[[f"p{n}@{d}.com", "P"] for n in range(200) for d in ("gmail", "yahoo")]])
+    asked = ["send", "list.csv", "-t", "hello.txt", "--relay", server.relay, "--rate", "yahoo=none", "--yes"]
+    process = campaign.start(*asked)
+    status = Path(f"/proc/{process.pid}/status")
+    try:
+        ends = time.monotonic() + 60
+        while sum(server.taken().values()) < 40 and time.monotonic() < ends:
+            highest = next(int(line.split()[1]) for line in status.read_text().splitlines() if "VmHWM" in line)
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.communicate()
+    assert sum(server.taken().values()) >= 40
+    # All of them have a gigabyte. What the process has anyhow is some 70 MB.
+    assert highest < 300_000

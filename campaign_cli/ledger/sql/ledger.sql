@@ -86,6 +86,9 @@ WHERE id = ? AND state IN ('pending', 'deferred')
 -- name: fail
 UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('pending', 'deferred')
 
+-- name: postpone
+UPDATE recipients SET due_at = ? WHERE id = ? AND state IN ('pending', 'deferred')
+
 -- name: mark
 UPDATE recipients
 SET state = 'submitting', attempts = attempts + 1, message_id = ?, route = ?, dated_at = ?,

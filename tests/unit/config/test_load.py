@@ -1,7 +1,8 @@
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +15,7 @@ from campaign_cli.model.dns import Dns
 from campaign_cli.model.errors import UsageError
 from campaign_cli.model.outcome import ReplyClass
 from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.policy.hours import Hours
 from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
@@ -48,6 +50,10 @@ patience: 30s
 workers: 3
 limit: 10
 max_runtime: 55m
+window: [Mon-Fri 09:00-18:00, "Sat 10:00-12:00"]
+timezone: Europe/Berlin
+timezone_column: zone
+not_after: 2027-03-01T18:00:00+01:00
 email_column: address
 state: state
 report: out.csv
@@ -108,6 +114,10 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         workers=3,
         limit=10,
         max_runtime=3300.0,
+        window=(Hours(frozenset(range(5)), 540, 1080), Hours(frozenset({5}), 600, 720)),
+        timezone=ZoneInfo("Europe/Berlin"),
+        timezone_column="zone",
+        not_after=datetime(2027, 3, 1, 17, tzinfo=UTC).timestamp(),
         state=tmp_path / "state",
         report=tmp_path / "out.csv",
         email_column="address",

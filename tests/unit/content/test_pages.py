@@ -17,9 +17,10 @@ PAGES: list[Skeleton] = [
     ('<img alt="', 0, '" src="x"><title>', 1, "</title>"),
     ("<style>p { color: ", 0, " }</style><p>x</p><!-- ", 1, " -->"),
     ("<ul><li>", 0, "</li><li>", 1, "</li></ul><pre>", 0, "</pre>"),
+    ('<p><a href="', 0, '">', 1, "</a> <a href='", 1, "'>x</a></p>"),
 ]
 VALUE = st.text("ab &<>\"' é\n\u00a0;#x39", max_size=12) | st.sampled_from(
-    ["", " ", "Ann Lee", "a  b", "&amp;", "<b>x</b>"]
+    ["", " ", "Ann Lee", "a  b", "&amp;", "<b>x</b>", "https://x.example/?a=1&b", "MAILTO:a@x.example", "a link"]
 )
 
 

@@ -87,6 +87,12 @@ def test_a_batch_is_answered_with_messages_and_with_what_is_wrong_in_its_order(t
         assert worker.ask("cy") == [worker.made_here("cy")]
 
 
+def test_a_batch_of_large_messages_is_answered_as_far_as_is_enough(tmp_path: Path) -> None:
+    with Worker(tmp_path, "from campaign_cli.content import worker; worker.ENOUGH = 300") as worker:
+        assert worker.ask("ann", "bob", "cy", "di") == [worker.made_here("ann"), worker.made_here("bob")]
+        assert worker.ask("cy", "di") == [worker.made_here("cy"), worker.made_here("di")]
+
+
 def test_batches_may_come_in_one_piece_or_byte_by_byte(tmp_path: Path) -> None:
     with Worker(tmp_path) as worker:
         frames = framed(marshal.dumps([order("ann")])), framed(marshal.dumps([order("bob"), order("cy")]))

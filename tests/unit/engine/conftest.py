@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,7 @@ class World:
         self.shared = SharedState.open(folder / "shared.db")
         self.ledger = Ledger.open(folder / "ledger.db", name="test", shared=self.shared, now=0.0)
         self.at_once = 1
+        self.most_in_hand = inf
         self.silent = False
         self.script: dict[str, list[Ending]] = {}
         self.started: list[tuple[str, float]] = []
@@ -208,13 +210,21 @@ class World:
             committer=self.committer,
             budgets=self.budgets,
             routes=routes,
-            composers=Composers(composer, self.ledger, workers=0, clock=time.time, failed=self.halt),
+            composers=Composers(
+                composer,
+                self.ledger,
+                workers=0,
+                clock=time.time,
+                failed=self.halt,
+                most_in_hand=self.most_in_hand,
+            ),
             envelope_sender=Address("ada", "y.example"),
             retry=self.retry,
             patience=5.0,
             allotment=self.allotment,
             replies=Replies(shipped_rules()),
             suppressions=self.suppressions,
+            opens_for=None,
             halt=self.halt,
         )
         self.progress = LaneProgress("x.example", len(names), rate)

@@ -9,6 +9,7 @@ import pytest
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import load_template
+from campaign_cli.content.worker import ENOUGH
 from campaign_cli.engine import composers as module
 from campaign_cli.engine.composers import DEATHS_FORGIVEN, Composers, compose, workers_for
 from campaign_cli.model.address import Address, Mailbox
@@ -74,6 +75,10 @@ class Room:
 def recipient(name: str) -> Recipient:
     fields = f'{{"name": "{name}"}}'
     return Recipient(sum(name.encode()), 2, Address(name, "x.example"), "x.example", fields, 0, None, None)
+
+
+LARGE = "---\nsubject: Hi\n---\n" + f"{'x' * 70}\n" * 30_000 + "{{ name }}\n"
+"""A message of two megabytes."""
 
 
 def children() -> set[int]:
@@ -239,3 +244,63 @@ def test_those_that_sign_have_every_core(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     assert workers_for(count, signed=signed) == workers
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_what_is_in_hand_is_bounded_by_its_octets_and_whoever_has_nothing_gets_something(
+    tmp_path: Path, workers: int
+) -> None:
+    names, others = [f"p{number}" for number in range(60)], [f"q{number}" for number in range(10)]
+    others_told: list[str] = []
+    most = 5_000_000
+    sizes: dict[str, int] = {}
+    highest = 0
+
+    def told(recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
+        for recipient, message in zip(recipients, made, strict=True):
+            assert isinstance(message, Message)
+            sizes[recipient.address.local] = len(message.content)
+
+    async def act(room: Room) -> None:
+        nonlocal highest
+        path = tmp_path / "large.txt"
+        path.write_text(LARGE)
+        composer = Composer(load_template(path), Mailbox("News", Address("news", "y.example")))
+        composers = room.composers = Composers(
+            composer, LEDGER, workers=workers, clock=lambda: 0.0, failed=room._failed, most_in_hand=most
+        )
+
+        def composed(recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
+            told(recipients, made)
+            room._composed(recipients, made)
+
+        def others_composed(recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
+            told(recipients, made)
+            others_told.extend(recipient.address.local for recipient in recipients)
+            room._changed.set()
+
+        for start in range(0, len(names), 10):
+            composers.compose([recipient(name) for name in names[start : start + 10]], composed)
+        composers.compose([recipient(name) for name in others], others_composed)
+        await room.until(lambda: composers._in_hand > most)
+        await asyncio.sleep(0.5)
+        # Beyond it there is what was in work: of each worker an answer or two, which end where they have enough.
+        highest = composers._in_hand
+        assert (len(room.told) < len(names), others_told) == (True, [])
+        composers.need(others_composed)
+        await room.until(lambda: others_told)
+        assert len(others_told) < len(others)
+        let_go: set[str] = set()
+        while len(let_go) < len(names) + len(others):
+            for name in [*sizes]:
+                if name not in let_go:
+                    let_go.add(name)
+                    composers.let_go(sizes[name])
+            await asyncio.sleep(0)
+        assert composers._in_hand == 0
+
+    room = during(tmp_path, act, workers)
+    assert sorted(name for name, _ in room.told) == sorted(names)
+    assert workers or [name for name, _ in room.told] == names
+    assert others_told == others
+    assert highest < most + max(workers, 1) * 2 * (ENOUGH + max(sizes.values()))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from campaign_cli.engine import composers
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.rooms import Allotment
 from campaign_cli.model.errors import NoRouteError
@@ -279,3 +280,20 @@ def test_a_provider_that_wants_it_slower_gets_its_sessions_back_and_a_rest(world
     slowed = reply is TOO_FAST
     assert [session.transactions for session in world.sessions] == ([9999, 2] if slowed else [4])
     assert world.report == dict.fromkeys(names(4), DELIVERED) | {"p1": ("deferred", 1, "one:25")}
+
+
+@pytest.mark.parametrize(("at_once", "connections"), [(1, 1), (2, 3), (8, 2)])
+@pytest.mark.parametrize("rate", ["none", "1000/h, max_burst=1000"])
+def test_everybody_is_delivered_however_few_messages_may_be_in_hand(
+    world: Any, monkeypatch: pytest.MonkeyPatch, at_once: int, connections: int, rate: str
+) -> None:
+    monkeypatch.setattr(composers, "ENOUGH", 0)
+    world.at_once, world.most_in_hand = at_once, 0
+    # One that is given back is not made again.
+    world.script = {"p3": [LOST]}
+    lane = world.lane(*names(40), connections=connections, rate=rate)
+    world.run(lane)
+
+    assert {name: status for name, (status, *_) in world.report.items()} == dict.fromkeys(names(40), "delivered")
+    assert sorted(world.composed) == sorted(names(40))
+    assert lane._rooms.composers._in_hand == 0
