@@ -123,7 +123,7 @@ def test_letters_are_whole_and_private_and_never_written_over_unasked(capsys: py
 
 
 def test_an_address_cannot_lead_a_letter_out_of_its_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("list.csv").write_text("email,name\nx/y/ann@example.org,Ann\n")
+    Path("list.csv").write_text("email,name,note\nx/y/ann@example.org,Ann,\n")
     assert previewed(capsys, "--out", "letters")[0] == 0
     assert [path.name for path in Path("letters").iterdir()] == ["000002-x_y_ann@example.org.eml"]
 
