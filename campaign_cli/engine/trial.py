@@ -25,7 +25,7 @@ from campaign_cli.model.duration import format_duration
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError, ExitCode, ListError
 from campaign_cli.model.outcome import Outcome, Verdict
-from campaign_cli.policy.limits import Budget
+from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
@@ -108,11 +108,11 @@ async def _sent(
 ) -> tuple[str, Ending]:
     """The route that it went, and how it ended."""
     async with relays_of(prepared) as relays:
-        routes = Routes(relays, passwords, max_sessions=1, rates=settings.relay_rates)
+        routes = Routes(relays, passwords, max_sessions=1, budgets=settings.relay_budgets)
         try:
             session = await routes.open(provider)
             try:
-                budget = Budget(provider, settings.providers.get(provider).pace)
+                budget = settings.providers.get(provider).budget
                 await _charged(shared, (budget, *routes.budget(session.route)))
                 refusal = session.offers.refusal(transaction.envelope, transaction.content)
                 return session.route, refusal or await _carried(session, transaction)
