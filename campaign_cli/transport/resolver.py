@@ -90,6 +90,20 @@ class Resolver:
                 found += [each.address for each in answer.resolve_chaining().answer or ()]
         return Unresolved(failed.reason) if failed and not found else found
 
+    async def records(self, owner: str, kind: str) -> tuple[str, ...] | Unresolved:
+        """The records of a kind at the name `owner`, as zone files have them; of TXT the text. None: empty."""
+        try:
+            asked = name.from_text(f"{owner}.")
+        except (exception.DNSException, UnicodeError) as error:
+            return Unresolved(f"{owner!r} is no name: {error}")
+        said = await self._ask(asked, rdatatype.from_text(kind))
+        if isinstance(said, _Failed):
+            return Unresolved(said.reason)
+        found = said.resolve_chaining().answer if said.rcode() != rcode.NXDOMAIN else None
+        if kind == "TXT":
+            return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in found or ())
+        return tuple(each.to_text() for each in found or ())
+
     async def _ask(
         self, asked: name.Name, kind: rdatatype.RdataType, lifetime: float | None = None
     ) -> QueryMessage | _Failed:
