@@ -47,11 +47,8 @@ async def look_up(settings: Settings, domain: str, bounces: str) -> list[Finding
     ask = resolver.records
     hosts = {bounces: "dns.bounces", domain: "dns.from"}
     said = await asyncio.gather(*map(resolver.mail_hosts, hosts))
-    spf, dmarc, *keys = await asyncio.gather(
-        SpfWalk(ask, bounces).judged(),
-        read_dmarc(ask, domain),
-        *[_published(ask, key) for key in readable_keys(settings)],
-    )
+    spf, dmarc = await asyncio.gather(SpfWalk(ask, bounces).judged(), read_dmarc(ask, domain))
+    keys = await asyncio.gather(*[_published(ask, key) for key in readable_keys(settings)])
     findings = [
         finding for (name, rule), each in zip(hosts.items(), said, strict=True) for finding in _mail(name, rule, each)
     ]
