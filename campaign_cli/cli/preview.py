@@ -35,11 +35,9 @@ LONGEST_NAME = 150
 @click.command(epilog=EPILOG, short_help="Show messages as contacts would get them.")
 @click.argument("contacts", metavar="LIST")
 @message_options
-@click.option("--row", type=click.IntRange(min=1), metavar="N", help="Begin with the row on line N of the list.")
+@click.option("--row", type=int, metavar="N", help="Begin with the row on line N of the list.")
 @click.option("--email", metavar="ADDRESS", help="The message of this contact.")
-@click.option(
-    "--count", type=click.IntRange(min=1), metavar="N", help="How many. [default: 3; with --row or --email, 1]"
-)
+@click.option("--count", type=int, metavar="N", help="How many. [default: 3; with --row or --email, 1]")
 @click.option("--open", "browse", is_flag=True, help="Look at them in the browser.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="Write them: X.html, or a folder of .eml.")
 @click.option("--overwrite", is_flag=True, help="Write over files that are there.")
@@ -63,6 +61,8 @@ def preview(
     """
     from campaign_cli.config.load import read_settings
 
+    if min(1 if each is None else each for each in (row, count)) < 1:
+        raise UsageError("--row and --count count from 1")
     if email and (row or count):
         raise UsageError("--email names one contact: leave --row and --count out")
     settings, wrong = read_settings(config, options)

@@ -70,9 +70,7 @@ def send(contacts: str, config: Path | None, to: str | None, like: str | None, *
     settings, wrong = read_settings(config, options)
     if to:
         if settings.dry_run:
-            raise UsageError(
-                "--to sends a test message, and --dry-run sends nothing: `campaign preview` shows messages"
-            )
+            raise UsageError("--to sends a message, and --dry-run sends nothing: `campaign preview` shows messages")
         # A test has no report.
         settings = replace(settings, report=Path(os.devnull))
 

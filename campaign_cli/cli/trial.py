@@ -38,9 +38,7 @@ def try_one(settings: Settings, prepared: Prepared, display: Display, *, to: str
     display.tell(f"{trial.route} said: {trial.ending.answer}")
     display.tell(f"It is in no campaign's ledger; it counts against the limit of {trial.provider}.")
     if trial.suppressed:
-        display.tell(
-            f"note: {contact.address.email} is suppressed ({trial.suppressed}): a campaign does not send to it"
-        )
+        display.tell(f"note: {contact.address.email} is suppressed ({trial.suppressed}): no campaign sends to it")
     check_written()
     return trial.exit_code
 
@@ -53,11 +51,8 @@ def trial_json(trial: Trial) -> dict[str, Any]:
     """How it ended, for programs."""
     return {
         "to": trial.to.email,
-        "as": {
-            "line": trial.contact.line,
-            "email": trial.contact.address.email,
-            "suppressed": trial.suppressed or None,
-        },
+        "as": {"line": trial.contact.line, "email": trial.contact.address.email},
+        "suppressed": trial.suppressed or None,
         "subject": _subject(trial),
         "message_id": trial.message.message_id,
         "provider": trial.provider,

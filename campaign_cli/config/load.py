@@ -25,6 +25,8 @@ from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
+from campaign_cli.policy.budgets import of_a_relay
+from campaign_cli.policy.limits import UNLIMITED
 from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
@@ -87,7 +89,11 @@ class _Loader:
         entries = self._relays()
         fields["relays"] = tuple(entry.relay for entry in entries)
         fields["passwords"] = {entry.relay.name: entry.password for entry in entries if entry.password}
-        fields["relay_rates"] = {entry.relay.name: entry.rate for entry in entries if entry.rate}
+        fields["relay_budgets"] = {
+            entry.relay.name: of_a_relay(entry.relay.name, entry.rate or UNLIMITED, entry.warmup)
+            for entry in entries
+            if entry.rate or entry.warmup
+        }
         password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password

@@ -25,7 +25,7 @@ from campaign_cli.model.duration import format_duration
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError, ExitCode, ListError
 from campaign_cli.model.outcome import Outcome, Verdict
-from campaign_cli.policy.limits import Budget
+from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
@@ -108,11 +108,11 @@ async def _sent(
 ) -> tuple[str, Ending]:
     """The route that it went, and how it ended."""
     async with relays_of(prepared) as relays:
-        routes = Routes(relays, passwords, max_sessions=1, rates=settings.relay_rates)
+        routes = Routes(relays, passwords, max_sessions=1, budgets=settings.relay_budgets)
         try:
             session = await routes.open(provider)
             try:
-                budget = Budget(provider, settings.providers.get(provider).pace)
+                budget = settings.providers.get(provider).budget
                 await _charged(shared, (budget, *routes.budget(session.route)))
                 refusal = session.offers.refusal(transaction.envelope, transaction.content)
                 return session.route, refusal or await _carried(session, transaction)
@@ -124,8 +124,7 @@ async def _sent(
 
 async def _charged(shared: SharedState, budgets: tuple[Budget, ...]) -> None:
     """Charge these for one transaction, which starts at once. Raises OverBudgetError where they do not allow it."""
-    loop = asyncio.get_running_loop()
-    granted: asyncio.Future[int] = loop.create_future()
+    granted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     asked = Budgets(shared, granted.set_exception)
     asked.charge("", [(budgets, 1)], lambda counts: granted.set_result(counts[0]))
     if not await granted:

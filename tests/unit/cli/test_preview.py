@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     Path("hello.html").write_text(
         "---\nsubject: Hello {{ name }}\nfrom: Ada <ada@example.org>\n---\n"
-        "<p>Hello {{ name if name else missing[name] }}</p>\n"
+        "<p>Hello {{ name or 1 // (note | length) }}</p>\n"
     )
     return tmp_path
 
@@ -68,6 +68,7 @@ def test_a_row_is_named_by_the_line_on_which_it_begins(capsys: pytest.CaptureFix
         (("--email", "eve@example.org"), 64, "eve@example.org is not on the list list.csv"),
         (("--email", "nobody"), 64, "'nobody' is not an address: "),
         (("--email", "ann@example.org", "--row", "2"), 64, "--email names one contact"),
+        (("--row", "0"), 64, "--row and --count count from 1"),
         (("--out", "list.csv"), 64, "--out list.csv: is a file: name a folder"),
     ],
 )
@@ -122,9 +123,9 @@ def test_letters_are_whole_and_private_and_never_written_over_unasked(capsys: py
 
 
 def test_an_address_cannot_lead_a_letter_out_of_its_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("list.csv").write_text("email,name\n../../x/ann@example.org,Ann\n")
+    Path("list.csv").write_text("email,name,note\nx/y/ann@example.org,Ann,\n")
     assert previewed(capsys, "--out", "letters")[0] == 0
-    assert [path.name for path in Path("letters").iterdir()] == ["000002-.._.._x_ann@example.org.eml"]
+    assert [path.name for path in Path("letters").iterdir()] == ["000002-x_y_ann@example.org.eml"]
 
 
 def test_without_a_screen_it_is_told_where_the_page_is(

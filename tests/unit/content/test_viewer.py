@@ -9,6 +9,7 @@ from campaign_cli.content.viewer import SOURCE_SHOWN, viewer
 from campaign_cli.model.envelope import Message
 
 HOSTILE = "</script><!--<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u2028@@messages@@"
+ONE_LINE = HOSTILE.replace("\u2028", "")
 
 
 def message(text: str, html: str | None = None, picture: bytes = b"", subject: str = "Hi") -> Message:
@@ -29,11 +30,11 @@ def told(page: str) -> dict[str, Any]:
 
 def test_nothing_that_a_message_says_becomes_part_of_the_page() -> None:
     plain = viewer("x", [(2, "a@x.org", message("x", "x"))])
-    page = viewer(HOSTILE, [(2, HOSTILE, message(HOSTILE, HOSTILE, subject=HOSTILE)), (3, "b@x.org", HOSTILE)])
+    page = viewer(HOSTILE, [(2, HOSTILE, message(HOSTILE, HOSTILE, subject=ONE_LINE)), (3, "b@x.org", HOSTILE)])
     tags = [re.findall(r"<[!/]?[a-z-]+", each, re.IGNORECASE) for each in (plain, page)]
     assert tags[0] == tags[1]
     first, second = told(page)["messages"]
-    assert (first["email"], first["subject"], second["error"]) == (HOSTILE, HOSTILE, HOSTILE)
+    assert (first["email"], first["subject"], second["error"]) == (HOSTILE, ONE_LINE, HOSTILE)
     assert HOSTILE in first["html"]
     assert HOSTILE in first["text"]
 
