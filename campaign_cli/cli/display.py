@@ -91,6 +91,8 @@ class Display:
     def started(self, prepared: Prepared, progress: Progress) -> None:
         """What is about to happen."""
         where = f"the sandbox, kept in {prepared.sandbox}/" if prepared.sandbox else "the relay"
+        if not (prepared.sandbox or prepared.relays):
+            where = "each domain's own mail servers"
         lanes = len(progress.lanes)
         if not progress.total:
             empty = next(iter(prepared.contacts), None) is None

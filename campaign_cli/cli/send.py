@@ -34,6 +34,9 @@ ASK_ABOVE = 300
     "--relay", multiple=True, metavar="URL", help="smtps://user@host or smtp://user@host:587; repeat for a backup."
 )
 @click.option(
+    "--delivery", metavar="HOW", help="relay, or mx: straight to each domain's own mail servers. [default: relay]"
+)
+@click.option(
     "--rate", multiple=True, metavar="PROVIDER=LIMIT", help="Such as yahoo=500/h or default=none; repeatable."
 )
 @click.option("--connections", type=int, metavar="N", help="Connections to each provider at most.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
+from campaign_cli.config.direct import delivery, direct
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.hours import moment, send_windows, time_zone
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
@@ -22,6 +23,7 @@ from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_li
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
 from campaign_cli.content.attachments import Pattern
 from campaign_cli.content.locales import parse_locale
+from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
@@ -94,6 +96,9 @@ class _Loader:
             for entry in entries
             if entry.rate or entry.warmup
         }
+        straight = take("mx", direct) or Direct()
+        if take("delivery", delivery) == "mx":
+            fields["direct"], fields["relays"] = straight, ()
         password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password
@@ -321,7 +326,7 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-_OTHERS = ("from", "relay", "relays", "rate", "connections", "providers", "replies", "retry")
+_OTHERS = ("from", "delivery", "mx", "relay", "relays", "rate", "connections", "providers", "replies", "retry")
 _PASSWORDS = ("password_file", "password_command")
 
 KEYS = (*_FIELDS, *_OTHERS, *_PASSWORDS)

@@ -14,7 +14,7 @@ from campaign_cli.config.given import Given
 from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
 from campaign_cli.config.warmup import warmup_plan
-from campaign_cli.model.relay import Relay, parse_relay
+from campaign_cli.model.relay import Relay, Tls, parse_relay
 from campaign_cli.policy.budgets import Warmup
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Providers
@@ -93,6 +93,10 @@ class _Reader:
         relay = replace(found.pop("url"), **{"priority": self._place, **found})
         if relay.xoauth2 and not relay.user:
             raise ValueError("auth: xoauth2 needs a user in the url: smtps://ada@mail.example.org")
+        if relay.client_key and not relay.client_cert:
+            raise ValueError("client_key: there is no client_cert that it is the key of")
+        if relay.client_cert and relay.tls is Tls.OFF:
+            raise ValueError("client_cert: is shown by TLS alone: take ?tls=off out of the url")
         return Entry(relay, password if password != Password() else None, rate, warmup)
 
 
@@ -138,14 +142,16 @@ def _auth(given: Given) -> bool:
     return given.value == "xoauth2"
 
 
-def _address(given: Given) -> str:
+def ip_address(given: Given) -> str:
+    """An IP address. Raises ValueError."""
     try:
         return str(ipaddress.ip_address(one_line(given)))
     except ValueError:
         raise ValueError(f"{given.value!r} is not an IP address of this machine") from None
 
 
-def _ehlo_name(given: Given) -> str:
+def ehlo_name(given: Given) -> str:
+    """A host name, or an address literal. Raises ValueError."""
     name = one_line(given)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]", name):
         raise ValueError(f"{name!r} is not a host name: write mail.example.org (RFC 5321 4.1.1.1)")
@@ -173,8 +179,10 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "password_file": ("password_file", file_path),
     "password_command": ("password_command", one_line),
     "auth": ("xoauth2", _auth),
-    "source_address": ("source_address", _address),
-    "ehlo_name": ("ehlo_name", _ehlo_name),
+    "client_cert": ("client_cert", file_path),
+    "client_key": ("client_key", file_path),
+    "source_address": ("source_address", ip_address),
+    "ehlo_name": ("ehlo_name", ehlo_name),
     "providers": ("providers", _names),
     "from_domains": ("from_domains", _domains),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from campaign_cli.content.attachments import Pattern
 from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.budgets import Budget
@@ -41,6 +42,8 @@ class Settings:
     """None: those of the template."""
     dkim: tuple[DkimFile, ...] = ()
     relays: tuple[Relay, ...] = ()
+    direct: Direct | None = None
+    """How mail goes straight to the domains' own hosts; None: it goes to the relays."""
     password: Password | None = None
     passwords: Mapping[str, Password] = field(default_factory=dict)
     """Where the passwords of single relays come from, by the relay's name; `password` is for all others."""

@@ -67,7 +67,7 @@ TOLD = 20
 """Findings of one rule that are told one by one."""
 
 LOOKED_AT = 1_000
-"""Messages that are taken apart: it costs ten times what making one does. Of all others only the octets are looked at."""
+"""Messages that are taken apart: that takes milliseconds each. Of all others only the octets are looked at."""
 
 BATCH = 50
 """Recipients composed together: little to wait for, and much more than handing them over costs."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 from campaign_cli.engine.budgets import Wanted
+from campaign_cli.engine.exchanges import Exchanges
+from campaign_cli.engine.outbox import Outbox, Queue
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.view import Place
+from campaign_cli.model.dns import Exchange, Lack, Unresolved
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
@@ -23,6 +26,7 @@ from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Phase
 from campaign_cli.policy.providers import Provider
+from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
@@ -65,10 +69,12 @@ class Lane:
         self._place = Place()
         self._due_at: float | None = 0.0
         self._composing = 0
-        self._ready: deque[Ready] = deque()
+        self._ready = Outbox()
         self._in_flight: dict[Transaction, Ready] = {}
-        self._sessions: set[Session] = set()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._sessions: dict[Session, Queue] = {}
+        """Each with the queue that it works on."""
+        self._opening: dict[asyncio.Task[None], Exchange | None] = {}
+        self._addressing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
         """By route, while sessions take what they are granted."""
@@ -99,7 +105,7 @@ class Lane:
         """Start nothing new; what has not been handed over is given back."""
         self._stopping = True
         self._ready.clear()
-        for task in self._opening:
+        for task in (*self._opening, *self._addressing):
             task.cancel()
         for session in tuple(self._sessions):
             session.stop("the run was stopped")
@@ -128,7 +134,8 @@ class Lane:
         if self._stopping:
             return UNTIL_WOKEN if self._in_flight else 0.0
         for session in tuple(self._sessions):
-            if session.unused and not (self._fit(session) and self._rooms.routes.rest(session.route) <= KEPT_OPEN):
+            of_use = self._fit(session) and self._rooms.routes.rest(session.route) <= KEPT_OPEN
+            if session.unused and (not of_use or self._in_the_way(session)):
                 self._drop(session)
         now = time.time()
         allowed = self._rooms.budgets.allowance(self._budget) if self._paced else None
@@ -195,17 +202,51 @@ class Lane:
 
     def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
         """The messages of claimed recipients are made; or cannot be, and why."""
+        if isinstance(self._rooms.routes, Exchanges) and not self._stopping:
+            task = asyncio.create_task(self._addressed(self._rooms.routes, recipients, made))
+            self._addressing.add(task)
+            task.add_done_callback(self._addressed_all)
+        else:
+            self._take(recipients, made, {})
+
+    async def _addressed(
+        self, exchanges: Exchanges, recipients: Sequence[Recipient], made: Sequence[Message | str]
+    ) -> None:
+        """Find out where each goes. Until then they count as being composed."""
+        self._take(recipients, made, await exchanges.exchanges_of(each.address.domain for each in recipients))
+
+    def _addressed_all(self, task: asyncio.Task[None]) -> None:
+        self._addressing.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+    def _take(
+        self,
+        recipients: Sequence[Recipient],
+        made: Sequence[Message | str],
+        found: Mapping[str, Exchange | Lack | Unresolved],
+    ) -> None:
         self._composing -= len(recipients)
         if self._stopping:
             return
         for recipient, message in zip(recipients, made, strict=True):
             if isinstance(message, Message):
-                self._ready.append(Ready(recipient, message))
+                exchange = found.get(recipient.address.domain) if found else None
+                if isinstance(exchange, Lack | Unresolved):
+                    self._unreachable(Ready(recipient, message), exchange)
+                else:
+                    self._ready.queue(exchange).append(Ready(recipient, message, exchange))
             else:
                 self._rooms.committer.submit(changes.fail(recipient, message))
                 self._progress.count(State.FAILED)
                 log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
         self._wake.set()
+
+    def _unreachable(self, ready: Ready, why: Lack | Unresolved | Refusal) -> None:
+        due_at = self._settlement.unreachable(ready.recipient, why)
+        if due_at is not None:
+            self._due_at = due_at if self._due_at is None else min(self._due_at, due_at)
+        self._rooms.composers.let_go(len(ready.message.content))
 
     def _until_due(self, now: float) -> float:
         """Nothing is in hand: seconds until a deferred recipient is due; 0.0 when none is in time for this run."""
@@ -217,8 +258,9 @@ class Lane:
         """Wait for budget; but what does not fit into a day of a warm-up is for another run."""
         if not warming or seconds <= self._rooms.patience or self._in_flight:
             return self._rest(seconds, what)
-        while self._ready:
-            self._rooms.composers.let_go(len(self._ready.popleft().message.content))
+        for queue in self._ready.queues.values():
+            while queue:
+                self._rooms.composers.let_go(len(queue.popleft().message.content))
         return 0.0
 
     def _rest(self, seconds: float, what: str) -> float:
@@ -237,38 +279,65 @@ class Lane:
         if self._open_after > time.monotonic():
             return
         rest = self._rooms.routes.rest
-        free = sum(session.unused and not rest(session.route) for session in self._sessions) + len(self._opening)
+        for exchange, queue in self._ready.queues.items():
+            mine = [session for session, its in self._sessions.items() if its is queue]
+            opening = sum(its == exchange for its in self._opening.values())
+            free = sum(session.unused and not rest(session.route) for session in mine) + opening
+            there = len(self._sessions) + len(self._opening)
+            wanted = min(self._provider.connections - there, useful - free, len(queue) - free)
+            if exchange and not mine:
+                # Hosts that have not shown that they work are tried by one; they must not keep others from theirs.
+                wanted = min(wanted, 1 - opening)
+            for _ in range(wanted):
+                task = asyncio.create_task(self._open_one(exchange))
+                self._opening[task] = exchange
+                task.add_done_callback(self._opened)
+
+    def _in_the_way(self, session: Session) -> bool:
+        """Whether it has nothing to do, and others have and no connection is left for them."""
         there = len(self._sessions) + len(self._opening)
-        for _ in range(min(self._provider.connections - there, useful - free, len(self._ready) - free)):
-            task = asyncio.create_task(self._open_one())
-            self._opening.add(task)
-            task.add_done_callback(self._opened)
+        return there >= self._provider.connections and not self._sessions[session] and bool(self._ready)
 
     def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening.discard(task)
+        self._opening.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
             # Nobody waits for it: the run hears of it as of what any callback raises.
             raise error
 
-    async def _open_one(self) -> None:
+    async def _open_one(self, exchange: Exchange | None) -> None:
         try:
-            session = await self._rooms.routes.open(self._provider.name)
-            while not self._fit(session):
+            session = await self._rooms.routes.open(self._provider.name, exchange)
+            while not isinstance(session, Refusal) and not self._fit(session):
                 # Another lane's, which may use a session for longer.
                 await self._rooms.routes.close(session)
-                session = await self._rooms.routes.open(self._provider.name)
+                session = await self._rooms.routes.open(self._provider.name, exchange)
         except CampaignError as error:
             self._rooms.halt(error)
             return
+        if isinstance(session, Refusal):
+            self._not_opened(exchange, session)
+            return
         session.client = self
-        self._sessions.add(session)
+        session.carrier = changes.carrier(session.route, session.tls)
+        self._sessions[session] = self._ready.queue(exchange)
         self._progress.sessions = len(self._sessions)
         self._wake.set()
         session.pump()
 
+    def _not_opened(self, exchange: Exchange | None, refusal: Refusal) -> None:
+        """No host of `exchange` gives a session: its mail waits for those that are open, or is tried again later."""
+        queue = self._ready.queue(exchange)
+        if any(its is queue for its in self._sessions.values()):
+            self._back_off()
+        else:
+            for ready in queue:
+                self._unreachable(ready, refusal)
+            queue.clear()
+        self._wake.set()
+
     def _drop(self, session: Session) -> None:
         if session in self._sessions:
-            self._sessions.discard(session)
+            del self._sessions[session]
             self._progress.sessions = len(self._sessions)
             task = asyncio.create_task(self._rooms.routes.close(session))
             self._closing.add(task)
@@ -277,9 +346,9 @@ class Lane:
 
     async def _leave(self) -> None:
         """Give back what is open: another lane may have a use for it."""
-        for task in self._opening:
+        for task in (*self._opening, *self._addressing):
             task.cancel()
-        await asyncio.gather(*self._opening, *self._closing, return_exceptions=True)
+        await asyncio.gather(*self._opening, *self._addressing, *self._closing, return_exceptions=True)
         for session in self._sessions:
             session.client = None
             await self._rooms.routes.give_back(session)
@@ -290,11 +359,12 @@ class Lane:
 
     def next_for(self, session: Session) -> Transaction | None:
         """The next transaction for `session`, its mark on the way to the disk; None: none now."""
-        if not self._fit(session):
+        queue = self._sessions.get(session)
+        if queue is None or not self._fit(session):
             return None
-        while self._ready:
-            if self._rooms.opens_for and self._postponed(self._ready[0].recipient):
-                self._rooms.composers.let_go(len(self._ready.popleft().message.content))
+        while queue:
+            if self._rooms.opens_for and self._postponed(queue[0].recipient):
+                self._rooms.composers.let_go(len(queue.popleft().message.content))
                 continue
             if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
@@ -306,8 +376,8 @@ class Lane:
                 self._granted[session.route] -= 1
             else:
                 self._rooms.budgets.note(self._provider.name)
-            ready = self._ready.popleft()
-            if len(self._ready) < AHEAD_OF_EACH and not self._composing:
+            ready = queue.popleft()
+            if len(queue) < AHEAD_OF_EACH and not self._composing:
                 self._wake.set()
             transaction = Transaction(
                 Envelope(self._rooms.envelope_sender, ready.recipient.address), ready.message.content
@@ -326,7 +396,7 @@ class Lane:
         mark = changes.mark(
             ready.recipient,
             message_id=message.message_id,
-            route=session.route,
+            route=session.carrier,
             dated_at=message.dated_at,
             now=time.time(),
         )
@@ -338,9 +408,9 @@ class Lane:
             return
         most, routes = self._provider.messages_per_connection, self._rooms.routes
         room: Counter[str] = Counter()
-        for session in self._sessions:
+        for session, queue in self._sessions.items():
             if not routes.rest(session.route):
-                room[session.route] += max(min(session.room, most - session.transactions), 0)
+                room[session.route] += max(min(session.room, most - session.transactions, len(queue)), 0)
         wanted: list[Wanted] = []
         left = min(len(self._ready), self._rooms.allotment.most)
         for route, most in room.items():
@@ -376,7 +446,7 @@ class Lane:
         if settled.due_at is not None:
             self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
         if settled.given_back and not self._stopping:
-            self._ready.appendleft(ready)
+            self._ready.queue(ready.exchange).appendleft(ready)
             self._wake.set()
         else:
             self._rooms.composers.let_go(len(transaction.content))
@@ -389,6 +459,8 @@ class Lane:
             self._drop(session)
         else:
             self._need()
+            if self._in_the_way(session):
+                self._wake.set()
 
     def _fit(self, session: Session) -> bool:
         """Whether `session` may carry one more transaction of this lane."""

@@ -15,13 +15,19 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.engine import passwords
 from campaign_cli.engine.attachments import find_attachments, find_images
-from campaign_cli.engine.passwords import unusable
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.errors import CampaignError, ConfigError, StateError, TemplateError, UsageError
 from campaign_cli.model.relay import Relay
+from campaign_cli.transport import certificates
+
+NEEDED = (
+    "delivery: mx: it goes straight to each domain's own mail servers, without a relay. They take it from a static "
+    "address that has a PTR record and that the sender's SPF record names, where port 25 is open to the outside"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ def prepare(
     except CampaignError as error:
         problems.append(error)
     reply_to = _mailbox(template, "reply_to", template.reply_to, problems) if template else None
-    if not settings.relays and not settings.sandbox and not settings.dry_run:
+    if settings.direct and settings.dns and settings.dns.off and not settings.sandbox:
+        problems.append(ConfigError(["delivery: mx asks DNS where mail goes: take dns: off out"]))
+    if not (settings.relays or settings.direct or settings.sandbox or settings.dry_run):
         problems.append(
             ConfigError(
                 [
@@ -90,7 +98,8 @@ def prepare(
                 ]
             )
         )
-    problems += unusable(settings)
+    problems += passwords.unusable(settings)
+    problems += [] if settings.sandbox else certificates.unusable(settings.relays)
     if contacts and settings.timezone_column and settings.timezone_column not in contacts.columns:
         there = ", ".join(sorted(contacts.columns))
         problems.append(
@@ -118,6 +127,8 @@ def prepare(
     except StateError as error:
         problems.append(error)
     warnings: list[str] = [*template.notes] if template else []
+    if settings.direct and settings.dry_run:
+        warnings.append(NEEDED)
     signer = None
     try:
         signer = find_signer(settings, sender.address.domain, warnings.append) if sender else None

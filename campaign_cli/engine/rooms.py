@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.composers import Composers
+from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.engine.routes import Routes
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.model.address import Address
+from campaign_cli.model.dns import Exchange
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
@@ -47,7 +49,7 @@ class Rooms:
     ledger: Ledger
     committer: Committer
     budgets: Budgets
-    routes: Routes
+    routes: Routes | Exchanges
     composers: Composers
     envelope_sender: Address
     retry: RetrySchedule
@@ -66,3 +68,5 @@ class Ready(NamedTuple):
 
     recipient: Recipient
     message: Message
+    exchange: Exchange | None = None
+    """Where it goes, when it does not go to a relay."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.passwords import Passwords
+from campaign_cli.model.dns import Exchange
 from campaign_cli.model.errors import CampaignError, ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Answer, Phase, Reply
@@ -103,6 +104,8 @@ class Routes:
     failed is tried again by itself, and as soon as it works, its work comes back to it.
     """
 
+    direct = False
+
     def __init__(
         self, relays: Sequence[Relay], passwords: Passwords, *, max_sessions: int, budgets: Mapping[str, Budget]
     ) -> None:
@@ -120,9 +123,9 @@ class Routes:
         self._worked = False
         self._down_since: float | None = None
 
-    async def open(self, provider: str) -> Session:
+    async def open(self, provider: str, exchange: Exchange | None = None) -> Session:
         """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
-        none will."""
+        none will. A relay takes the mail of every `exchange`."""
         async with self._changed:
             while True:
                 if session := self._given_back(provider):
@@ -241,9 +244,10 @@ class Routes:
         self._give_up(way, f"refused {'the sender' if phase is Phase.MAIL else 'to relay'}: {answer}")
         return True
 
-    def exhausted(self, route: str, answer: Answer) -> None:
-        """`route` has no quota left for us: it is given up for a while, whatever it has delivered."""
+    def exhausted(self, route: str, answer: Answer) -> bool:
+        """`route` has no quota left for us: it is given up for a while, whatever it has delivered. Always believed."""
         self._give_up(self._ways[route], f"is over its quota: {answer}")
+        return True
 
     def _give_up(self, way: _Way, why: str) -> None:
         if not way.given_up:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
+from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import LONGEST_REST, Lane
 from campaign_cli.engine.open_files import sessions_allowed
@@ -33,6 +35,7 @@ from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.view import Work
+from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
@@ -41,6 +44,7 @@ from campaign_cli.model.result import Result
 from campaign_cli.policy.limits import expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
+from campaign_cli.transport.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +111,7 @@ class Run:
         self._schedule = Schedule(settings)
         self._work = campaign.ledger.work()
         self._to_group = self._domains_to_group()
-        if prepared.sandbox is None:
+        if prepared.sandbox is None and not settings.direct:
             known = [work.provider for work in self._work if work.provider not in self._to_group]
             check_served(prepared.relays, known)
         self._lanes: dict[str, Lane] = {}
@@ -235,8 +239,7 @@ class Run:
                 if ends := self._schedule.ends(time.time()):
                     self._stop_at(*ends)
             async with relays_of(self._prepared) as relays:
-                most = sessions_allowed(self._settings.max_connections)
-                routes = Routes(relays, self._passwords, max_sessions=most, budgets=self._settings.relay_budgets)
+                routes = self._routes(relays)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
                     self._start_lanes(group, rooms)
@@ -251,12 +254,19 @@ class Run:
                 if timer:
                     timer.cancel()
 
+    def _routes(self, relays: tuple[Relay, ...]) -> Routes | Exchanges:
+        most = sessions_allowed(self._settings.max_connections)
+        if self._settings.direct and not relays:
+            resolver = Resolver(self._settings.dns or Dns())
+            return Exchanges(self._settings.direct, resolver, max_sessions=most, chance=random.random)
+        return Routes(relays, self._passwords, max_sessions=most, budgets=self._settings.relay_budgets)
+
     def _rooms(
         self,
         committer: Committer,
         budgets: Budgets,
         composers: Composers,
-        routes: Routes,
+        routes: Routes | Exchanges,
         suppressions: Suppressions,
     ) -> Rooms:
         sandbox = self._prepared.sandbox is not None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.ledger import changes
+from campaign_cli.model.dns import Lack, Unresolved
 from campaign_cli.model.errors import RefusedError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
@@ -20,6 +21,7 @@ from campaign_cli.model.reply import Reply
 from campaign_cli.policy.breaker import REFUSALS_IN_A_ROW, RefusalsInARow
 from campaign_cli.policy.outcomes import CLASSES
 from campaign_cli.policy.retry import next_attempt
+from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.transaction import Ending
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,20 @@ class Settlement:
         reason = self._bounced(recipient, verdict) if state is State.BOUNCED else _reason(state, ending)
         return self._record(recipient, state, ending, reason, due_at)
 
+    def unreachable(self, recipient: Recipient, why: Lack | Unresolved | Refusal) -> float | None:
+        """No session came about with any host of the recipient's domain: when that is tried again, if it is."""
+        if isinstance(why, Lack):
+            state, due_at, enhanced, reason = State.BOUNCED, 0.0, why.enhanced_code, str(why)
+        else:
+            state, due_at = self._deferred(recipient)
+            # No answer from host; directory server failure (RFC 3463 3.5).
+            enhanced, reason = ("4.4.3", why.reason) if isinstance(why, Unresolved) else ("4.4.1", str(why))
+        change = changes.unreachable(recipient, state, enhanced=enhanced, reason=reason, due_at=due_at, now=time.time())
+        self._rooms.committer.submit(change)
+        self._progress.count(state)
+        log.info("line %d, %s: %s: %s", recipient.line, recipient.address.email, state, reason)
+        return due_at or None
+
     def _bounced(self, recipient: Recipient, verdict: Verdict) -> str:
         """Suppress the address where that follows; what the report says, in words."""
         words = CLASSES[verdict.reply_class].words
@@ -101,8 +117,7 @@ class Settlement:
     def _forgiven(self, recipient: Recipient, ending: Ending, verdict: Verdict, route: str) -> bool:
         """Whether the recipient is given back as it was; False when it is time to count it as a deferral."""
         if verdict.reply_class is ReplyClass.RELAY_QUOTA:
-            self._rooms.routes.exhausted(route, ending.answer)
-            return True
+            return self._rooms.routes.exhausted(route, ending.answer)
         if verdict.radius is Radius.ROUTE:
             return self._rooms.routes.refused(route, ending.phase, ending.answer)
         self._losses[recipient.id] += 1

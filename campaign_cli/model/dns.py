@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -33,16 +33,26 @@ class Lack(StrEnum):
         return "5.1.10" if self is Lack.NULL_MX else "5.1.2"
 
 
+Exchange = tuple[tuple[int, str], ...]
+"""The hosts that take a domain's mail, each with its preference, lower first (RFC 5321 5.1); sorted."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailHosts:
     """The hosts that take a domain's mail: lower-case A-labels, sorted. Without any, `lack` says why.
 
-    `ttl` is how many seconds that may be believed.
+    `ttl` is how many seconds that may be believed. `preferences` are the hosts', as long as it is not from memory.
     """
 
     hosts: tuple[str, ...]
     ttl: float
     lack: Lack | None = None
+    preferences: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def exchange(self) -> Exchange:
+        """The hosts with their preferences."""
+        return tuple(sorted(zip(self.preferences, self.hosts, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
@@ -30,6 +31,7 @@ class Relay:
     most `connections` sessions. `providers` are those it serves, with `default` among them also all but `excluded`;
     `from_domains` are those whose mail it takes. Empty: all.
     `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
+    `client_cert` is the file of the certificate by which it knows us, `client_key` that of its key; None: the same.
     With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
 
@@ -48,6 +50,8 @@ class Relay:
     source_address: str | None = None
     ehlo_name: str | None = None
     xoauth2: bool = False
+    client_cert: Path | None = None
+    client_key: Path | None = None
 
     @property
     def name(self) -> str:

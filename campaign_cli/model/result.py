@@ -21,6 +21,7 @@ class Result(NamedTuple):
     enhanced_code: str | None
     reply: str | None
     route: str | None
+    tls: str | None
     message_id: str | None
     revision: int | None
     first_attempt_at: float | None

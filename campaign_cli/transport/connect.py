@@ -7,13 +7,13 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
-from functools import cache
 from typing import cast
 
 import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.transport.certificates import context
 from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
@@ -37,11 +37,13 @@ class Refusal:
     phase: Phase
     answer: Answer
     lasting: bool
+    whose: str = ""
+    """Who said it, where that is not clear; with a space behind it."""
 
     def __str__(self) -> str:
         if isinstance(self.answer, Reply):
-            return f"{_REFUSED[self.phase]}: {self.answer}"
-        return f"{_FAILED[self.phase]}: {self.answer.reason}"
+            return f"{self.whose}{_REFUSED[self.phase]}: {self.answer}"
+        return f"{self.whose}{_FAILED[self.phase]}: {self.answer.reason}"
 
 
 _REFUSED = {
@@ -62,16 +64,19 @@ LONGEST_SHOWN = 200
 """Characters that are repeated of what is no SMTP: such a line may be as long as it likes."""
 
 
-async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
-    """A session with `relay`, logged in when it has a user. Never raises for what a server, network or system does."""
+async def open_session(relay: Relay, password: str | None, *, address: str | None = None) -> Session | Refusal:
+    """A session with `relay`, logged in when it has a user. Never raises for what a server, network or system does.
+
+    It is connected to at `address`, an IP address; None: at those that its host name has.
+    """
     client = aiosmtplib.SMTP(
-        hostname=relay.host,
+        hostname=address or relay.host,
         port=relay.port,
         use_tls=relay.tls is Tls.IMPLICIT,
         start_tls=False,
         local_hostname=relay.ehlo_name,
         source_address=(relay.source_address, 0) if relay.source_address else None,
-        tls_context=None if relay.tls is Tls.OFF else _context(relay.tls, os.environ.get("SSL_CERT_FILE")),
+        tls_context=context(relay),
         timeout=CONNECT_TIMEOUT,
     )
     phase = Phase.CONNECT
@@ -82,7 +87,7 @@ async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
         if relay.tls in (Tls.REQUIRED, Tls.OPPORTUNISTIC):
             phase = Phase.TLS
             if client.supports_extension("starttls"):
-                await client.starttls()
+                await client.starttls(server_hostname=relay.host)
                 await _ehlo(client)
             elif relay.tls is Tls.REQUIRED:
                 _abort(client)
@@ -116,17 +121,6 @@ async def _ehlo(client: aiosmtplib.SMTP) -> None:
         await client.helo()
 
 
-@cache
-def _context(tls: Tls, authorities: str | None) -> ssl.SSLContext:
-    """Made once for all sessions: reading the certificates of the system's authorities takes some 20 ms."""
-    context = ssl.create_default_context()
-    if tls is Tls.OPPORTUNISTIC:
-        # Unchecked: it protects against listening alone, which is more than the plain text it replaces.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _session(client: aiosmtplib.SMTP, relay: Relay) -> Session:
     offered = client.esmtp_extensions
     size = offered.get("size", "").strip()
@@ -137,7 +131,16 @@ def _session(client: aiosmtplib.SMTP, relay: Relay) -> Session:
         smtputf8="smtputf8" in offered,
         size=int(size) if re.fullmatch(r"[0-9]{1,20}", size) else None,
     )
-    return Session(cast(asyncio.Transport, client.transport), route=relay.name, offers=offers)
+    transport = cast(asyncio.Transport, client.transport)
+    return Session(transport, route=relay.name, offers=offers, tls=_protection(transport, relay))
+
+
+def _protection(transport: asyncio.Transport, relay: Relay) -> str:
+    """What protects a session, as the report says it."""
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return "none"
+    return f"{tls.version()}, {'unverified' if relay.tls is Tls.OPPORTUNISTIC else 'verified'}"
 
 
 def _refusal(phase: Phase, error: Exception) -> Refusal:

@@ -63,14 +63,19 @@ class Resolver:
         if mx.rcode() == rcode.NXDOMAIN:
             return _none(Lack.DOMAIN, mx)
         if found := mx.resolve_chaining().answer:
-            hosts = {each.exchange.to_text(omit_final_dot=True).lower() for each in found} - {"."}
-            return MailHosts(tuple(sorted(hosts)), _ttl(mx), None if hosts else Lack.NULL_MX)
+            hosts: dict[str, int] = {}
+            for each in found:
+                if (host := each.exchange.to_text(omit_final_dot=True).lower()) != ".":
+                    hosts[host] = min(each.preference, hosts.get(host, each.preference))
+            names = tuple(sorted(hosts))
+            preferences = tuple(hosts[host] for host in names)
+            return MailHosts(names, _ttl(mx), None if hosts else Lack.NULL_MX, preferences)
         for kind in (rdatatype.A, rdatatype.AAAA):
             address = await self._ask(asked, kind)
             if isinstance(address, _Failed):
                 return Unresolved(address.reason)
             if address.resolve_chaining().answer:
-                return MailHosts((domain,), min(_ttl(mx), _ttl(address)))
+                return MailHosts((domain,), min(_ttl(mx), _ttl(address)), None, (0,))
         return _none(Lack.HOST, mx)
 
     async def records(self, owner: str, kind: str) -> tuple[str, ...] | Unresolved:
@@ -86,6 +91,18 @@ class Resolver:
         if kind == "TXT":
             return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in found or ())
         return tuple(each.to_text() for each in found or ())
+
+    async def addresses(self, host: str) -> list[str] | Unresolved:
+        """The IP addresses of `host`, those of IPv4 first."""
+        found: list[str] = []
+        failed = None
+        for kind in (rdatatype.A, rdatatype.AAAA):
+            answer = await self._ask(name.from_text(f"{host}."), kind)
+            if isinstance(answer, _Failed):
+                failed = failed or answer
+            elif answer.rcode() == rcode.NOERROR:
+                found += [each.address for each in answer.resolve_chaining().answer or ()]
+        return Unresolved(failed.reason) if failed and not found else found
 
     async def _ask(
         self, asked: name.Name, kind: rdatatype.RdataType, lifetime: float | None = None

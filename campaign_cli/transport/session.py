@@ -40,15 +40,19 @@ class Client(Protocol):
 class Session(asyncio.Protocol):
     """An open session with the server `route`."""
 
-    def __init__(self, transport: asyncio.Transport, *, route: str, offers: Offers) -> None:
+    def __init__(self, transport: asyncio.Transport, *, route: str, offers: Offers, tls: str = "none") -> None:
         self.route = route
         """The name of the relay it goes to."""
+        self.tls = tls
+        """What protects it: `TLSv1.3, verified`, `TLSv1.3, unverified`, `none`."""
         self.offers = offers
         self.transactions = 0
         """How many it has carried."""
         self.client: Client | None = None
         self.proven = False
         """Kept by its client: it has delivered, or it has been counted as one that did not."""
+        self.carrier = ""
+        """Kept by its client: what marks call it."""
         self._transport = transport
         self._dialogue = Dialogue(offers)
         self._watch: asyncio.TimerHandle | None = None

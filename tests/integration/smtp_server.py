@@ -227,6 +227,7 @@ class Server:
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
@@ -238,7 +239,7 @@ async def main():
     parser.add_argument("--after-refusal", choices=AFTER_REFUSAL, default="over", help=meanings)
     options = parser.parse_args()
     scripted = Server(options)
-    server = await asyncio.start_server(scripted.serve, "127.0.0.1", options.port, backlog=1000)
+    server = await asyncio.start_server(scripted.serve, options.host, options.port, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -28,7 +28,7 @@ CREATE TABLE recipients (
     attempts         INTEGER NOT NULL DEFAULT 0,
     due_at           REAL NOT NULL DEFAULT 0,
     message_id       TEXT,
-    route            TEXT,
+    route            TEXT,              -- its name and, after a tab, what protected the session
     code             INTEGER,
     enhanced_code    TEXT,
     reply            TEXT,

@@ -89,6 +89,12 @@ UPDATE recipients SET state = 'failed', reason = ? WHERE id = ? AND state IN ('p
 -- name: postpone
 UPDATE recipients SET due_at = ? WHERE id = ? AND state IN ('pending', 'deferred')
 
+-- name: unreachable
+UPDATE recipients
+SET state = ?, attempts = attempts + ?, code = NULL, reply = NULL, route = NULL, enhanced_code = ?, reason = ?,
+    due_at = ?, first_attempt_at = coalesce(first_attempt_at, ?), last_attempt_at = ?
+WHERE id = ? AND state IN ('pending', 'deferred')
+
 -- name: mark
 UPDATE recipients
 SET state = 'submitting', attempts = attempts + 1, message_id = ?, route = ?, dated_at = ?,
@@ -148,14 +154,18 @@ WHERE state IN ('pending', 'deferred') AND listing = :listing ORDER BY line LIMI
 
 -- name: results
 -- What is in flight is uncertain as long as nobody knows better.
-SELECT line, local || '@' || domain, provider, replace(state, 'submitting', 'uncertain'), attempts, code, enhanced_code, reply, route, message_id,
+SELECT line, local || '@' || domain, provider, replace(state, 'submitting', 'uncertain'), attempts, code, enhanced_code, reply,
+       substr(route, 1, instr(route || char(9), char(9)) - 1),
+       nullif(substr(route, instr(route || char(9), char(9)) + 1), ''), message_id,
        iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing = :listing
 UNION ALL
-SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
+SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
 ORDER BY 1
 
 -- name: withdrawn_results
-SELECT NULL, local || '@' || domain, provider, state, attempts, code, enhanced_code, reply, route, message_id,
+SELECT NULL, local || '@' || domain, provider, state, attempts, code, enhanced_code, reply,
+       substr(route, 1, instr(route || char(9), char(9)) - 1),
+       nullif(substr(route, instr(route || char(9), char(9)) + 1), ''), message_id,
        iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing <> :listing ORDER BY id

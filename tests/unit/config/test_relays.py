@@ -17,6 +17,8 @@ relays:
     connections: 4
     source_address: 127.0.0.1
     ehlo_name: out.example.org
+    client_cert: us.pem
+    client_key: us.key
     providers: [gmail, example.net]
     from_domains: [EXAMPLE.org, bücher.example]
   - {url: smtp://bob@h, auth: xoauth2, password_command: token --for bob}
@@ -50,6 +52,8 @@ def test_a_relay_is_a_url_or_keys_that_say_more_and_its_place_is_its_priority_un
             connections=4,
             source_address="127.0.0.1",
             ehlo_name="out.example.org",
+            client_cert=tmp_path / "us.pem",
+            client_key=tmp_path / "us.key",
             providers=frozenset(["gmail", "example.net"]),
             from_domains=frozenset(["example.org", "xn--bcher-kva.example"]),
         ),
@@ -73,6 +77,8 @@ def test_everything_that_is_wrong_with_relays_is_told_at_once_each_with_its_line
     ehlo_name: a b
   - {url: smtp://h, auth: xoauth2}
   - 5
+  - {url: smtp://h, client_key: us.key}
+  - {url: "smtp://h?tls=off", client_cert: us.pem}
   - {url: smtp://h, auth: cram, from_domains: [a b], name: "a\\tb", providers: {a: b}}
 """
     said = findings(tmp_path, text)
@@ -85,10 +91,12 @@ def test_everything_that_is_wrong_with_relays_is_told_at_once_each_with_its_line
         "8: relays: ehlo_name: 'a b' is not a host name: write mail.example.org (RFC 5321 4.1.1.1)",
         "9: relays: auth: xoauth2 needs a user in the url: smtps://ada@mail.example.org",
         "10: relays: must be a relay's URL",
-        "11: relays: auth: must be password or xoauth2",
-        "11: relays: 'a b' is not a domain: the part after the @-sign contains invalid characters: SPACE",
-        "11: relays: name: 'a\\tb': use letters",
-        "11: relays: must be a text",
+        "11: relays: client_key: there is no client_cert that it is the key of",
+        "12: relays: client_cert: is shown by TLS alone: take ?tls=off out of the url",
+        "13: relays: auth: must be password or xoauth2",
+        "13: relays: 'a b' is not a domain: the part after the @-sign contains invalid characters: SPACE",
+        "13: relays: name: 'a\\tb': use letters",
+        "13: relays: must be a text",
     ]
     assert "secret" not in " ".join(said)
 

@@ -43,6 +43,7 @@ class FakeSession:
 
     def __init__(self, world: "World", route: str) -> None:
         self.route = route
+        self.tls, self.carrier = "none", ""
         self.offers = Offers(pipelining=True)
         self.transactions = 0
         self.proven = False
@@ -135,7 +136,7 @@ class World:
 
     # ---- routes ----
 
-    async def open(self, provider: str) -> FakeSession:
+    async def open(self, provider: str, exchange: Any = None) -> FakeSession:
         await asyncio.sleep(0)
         if not self.relays:
             raise NoRouteError("no relay works")
@@ -181,9 +182,10 @@ class World:
             self.relays.remove(route)
         return True
 
-    def exhausted(self, route: str, answer: Answer) -> None:
+    def exhausted(self, route: str, answer: Answer) -> bool:
         if route in self.relays:
             self.relays.remove(route)
+        return True
 
     # ---- the others ----
 

@@ -191,10 +191,18 @@ def test_a_result_says_all_that_is_known(ledger: Ledger) -> None:
     ledger.commit([mark(ann), changes.record(ann, State.BOUNCED, reply=refused, reason="because")])
     assert list(ledger.results()) == [
         Result(
-            *(2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", "<1@x>"),
+            *(2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", None, "<1@x>"),
             *(None, 5.0, 5.0, "because"),
         )
     ]
+
+
+def test_a_route_and_what_protected_it_are_two_of_what_a_result_says(ledger: Ledger) -> None:
+    enrol(ledger, contact(2, "ann@gmail.com"))
+    (ann,) = claim(ledger)
+    route = changes.carrier("relay:25", "TLSv1.3, verified")
+    ledger.commit([changes.mark(ann, message_id="<1@x>", route=route, dated_at=1.0, now=5.0)])
+    assert [(each.route, each.tls) for each in ledger.results()] == [("relay:25", "TLSv1.3, verified")]
 
 
 def test_a_change_that_starts_from_another_state_undoes_all_that_were_to_be_committed_with_it(ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ RESULTS = st.builds(
     enhanced_code=st.none() | st.sampled_from(["", "5.1.1"]),
     reply=st.none() | TEXT,
     route=st.none() | TEXT,
+    tls=st.none() | TEXT,
     message_id=st.none() | TEXT,
     revision=st.none() | st.integers(1, 99),
     first_attempt_at=TIME,
@@ -43,6 +44,7 @@ BOUNCED = Result(
     "5.1.1",
     "no such user",
     "mail.example:587",
+    "TLSv1.3, verified",
     "<a@b>",
     2,
     0.0,
@@ -53,7 +55,7 @@ BOUNCED = Result(
 
 def test_the_columns_are_those_of_the_docs() -> None:
     assert ",".join(COLUMNS) == (
-        "line,email,provider,status,attempts,code,enhanced_code,reply,route,message_id,"
+        "line,email,provider,status,attempts,code,enhanced_code,reply,route,tls,message_id,"
         "revision,first_attempt_at,last_attempt_at,reason"
     )
 
@@ -62,7 +64,7 @@ def test_a_result_is_one_line_with_utc_times() -> None:
     file = io.StringIO()
     write_rows(file, [BOUNCED])
     assert file.getvalue().splitlines()[1] == (
-        "7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,<a@b>,2,"
+        '7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,"TLSv1.3, verified",<a@b>,2,'
         "1970-01-01T00:00:00+00:00,1970-01-01T00:01:30+00:00,"
     )
 
@@ -77,7 +79,7 @@ def test_another_reader_finds_every_result_in_its_place_and_no_formula(results: 
     assert len(rows) == len(results)
     for row, result in zip(rows, results, strict=True):
         assert (row["line"], row["status"]) == (str(result.line), result.status)
-        for column in ("email", "reply", "reason", "provider", "route", "message_id"):
+        for column in ("email", "reply", "reason", "provider", "route", "tls", "message_id"):
             value = getattr(result, column) or ""
             assert not row[column].startswith((*FORMULA_STARTS, "\t", "\r"))
             words = re.split(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", value)

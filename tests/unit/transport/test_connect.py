@@ -26,11 +26,24 @@ def check(server: Any, session: Any, envelope: Any, mechanism: str, credentials:
 
 
 def opened(
-    tls: Tls, *, user: str | None = None, password: str | None = None, implicit: bool = False, **server: Any
+    tls: Tls,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    implicit: bool = False,
+    client_cert: Path | None = None,
+    **server: Any,
 ) -> str:
     """What becomes of a session with an aiosmtpd server: `open`, or why not."""
+    return session_with(tls, user, password, implicit, client_cert, server)[0]
 
-    async def main() -> str:
+
+def session_with(
+    tls: Tls, user: str | None, password: str | None, implicit: bool, client_cert: Path | None, server: dict[str, Any]
+) -> tuple[str, str]:
+    """The same, and what protects it."""
+
+    async def main() -> tuple[str, str]:
         loop = asyncio.get_running_loop()
         context = server.get("tls_context") if implicit else None
         options = {key: value for key, value in server.items() if key != "tls_context" or not implicit}
@@ -38,12 +51,12 @@ def opened(
             lambda: SMTP(Taker(), hostname="judge", loop=loop, **options), "127.0.0.1", 0, ssl=context
         )
         port = listening.sockets[0].getsockname()[1]
-        session = await open_session(Relay("localhost", port, tls, user), password)
+        session = await open_session(Relay("localhost", port, tls, user, client_cert=client_cert), password)
         try:
             if isinstance(session, Session):
                 await session.close()
-                return "open"
-            return str(session)
+                return "open", session.tls
+            return str(session), ""
         finally:
             listening.close()
 
@@ -75,6 +88,33 @@ def test_a_good_certificate_opens_a_session(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     assert opened(Tls.REQUIRED, tls_context=context, user="ada", password=PASSWORD, authenticator=check) == "open"
     assert opened(Tls.IMPLICIT, implicit=True, tls_context=context) == "open"
+
+
+def test_a_session_says_what_protects_it(
+    certificate: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, file = certificate
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    options = {"tls_context": context}
+    assert session_with(Tls.REQUIRED, None, None, False, None, options) == ("open", "TLSv1.3, verified")
+    assert session_with(Tls.IMPLICIT, None, None, True, None, options) == ("open", "TLSv1.3, verified")
+    assert session_with(Tls.OPPORTUNISTIC, None, None, False, None, options) == ("open", "TLSv1.3, unverified")
+    assert session_with(Tls.OPPORTUNISTIC, None, None, False, None, {}) == ("open", "none")
+
+
+def test_a_relay_that_asks_who_we_are_is_shown_the_client_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # With TLS 1.3 a client hears only later that its certificate is missed.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    both = tmp_path / "us.pem"
+    authority.issue_cert("us.test").private_key_and_cert_chain_pem.write_to_path(str(both))
+    both.chmod(0o600)
+    assert opened(Tls.OPPORTUNISTIC, client_cert=both, tls_context=context) == "open"
+    assert opened(Tls.OPPORTUNISTIC, tls_context=context).startswith("TLS failed")
 
 
 def test_tls_that_is_asked_for_and_not_offered_ends_the_session() -> None:

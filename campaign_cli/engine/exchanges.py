@@ -1,0 +1,179 @@
+"""Where lanes hand mail over without a relay: a domain's own mail hosts, by their preference (RFC 5321 5.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from campaign_cli.engine.budgets import Budgets
+from campaign_cli.model.direct import Direct
+from campaign_cli.model.dns import Exchange, Lack, MailHosts, Unresolved
+from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.model.reply import Answer, Phase, Silence
+from campaign_cli.policy.budgets import Budget
+from campaign_cli.transport.connect import Refusal, open_session
+from campaign_cli.transport.resolver import Resolver
+from campaign_cli.transport.session import Session
+
+log = logging.getLogger(__name__)
+
+LEFT_ALONE = 60.0
+"""Seconds for which an address that failed is not asked again: what it said stands meanwhile."""
+
+ASKED_AT_ONCE = 20
+"""Domains of one batch that DNS is asked about at once."""
+
+
+class Exchanges:
+    """Opens sessions with the MX hosts of domains, at most `max_sessions` at once. Takes the place of `Routes`.
+
+    Hosts of the same preference are taken by `chance`, a number from 0 to 1 for each.
+    """
+
+    direct = True
+    limited = warming = False
+
+    def __init__(self, direct: Direct, resolver: Resolver, *, max_sessions: int, chance: Callable[[], float]) -> None:
+        self._direct = direct
+        self._resolver = resolver
+        self._chance = chance
+        self._room = asyncio.Semaphore(max_sessions)
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
+        self._found: dict[str, tuple[float, MailHosts]] = {}
+        self._failed: dict[str, tuple[float, Refusal]] = {}
+
+    async def exchanges_of(self, domains: Iterable[str]) -> dict[str, Exchange | Lack | Unresolved]:
+        """Where the mail of each goes; or why nowhere, for ever or for now."""
+        asked = sorted(set(domains))
+        return dict(zip(asked, await asyncio.gather(*map(self._exchange_of, asked)), strict=True))
+
+    async def _exchange_of(self, domain: str) -> Exchange | Lack | Unresolved:
+        until, found = self._found.get(domain, (0.0, None))
+        if found is None or until < time.monotonic():
+            async with self._asking:
+                answer = await self._resolver.mail_hosts(domain)
+            if isinstance(answer, Unresolved):
+                return answer
+            found = answer
+            self._found[domain] = time.monotonic() + found.ttl, found
+        return found.lack or found.exchange
+
+    async def open(self, provider: str, exchange: Exchange | None) -> Session | Refusal:
+        """A session with the first of its hosts that gives one; else what the last of them said."""
+        await self._room.acquire()
+        opened: Session | Refusal | None = None
+        try:
+            opened = await self._first(exchange or ())
+        finally:
+            if not isinstance(opened, Session):
+                self._room.release()
+        if isinstance(opened, Refusal):
+            log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in exchange or ()), opened)
+        return opened
+
+    async def _first(self, exchange: Exchange) -> Session | Refusal:
+        last = Refusal(Phase.CONNECT, Silence("no host has an address"), lasting=False)
+        left = self._direct.addresses
+        for _, host in sorted(exchange, key=lambda each: (each[0], self._chance())):
+            addresses = await self._resolver.addresses(host)
+            if isinstance(addresses, Unresolved):
+                last = Refusal(Phase.CONNECT, Silence(f"{host}: {addresses.reason}"), lasting=False)
+                continue
+            for address in addresses:
+                if not left:
+                    return last
+                left -= 1
+                opened = await self._opened(host, address)
+                if isinstance(opened, Session):
+                    return opened
+                last = opened
+        return last
+
+    async def _opened(self, host: str, address: str) -> Session | Refusal:
+        if not (self._direct.allow_private or is_public(address)):
+            return Refusal(Phase.CONNECT, Silence(f"{host} has the address {address}, which is not public"), True)
+        until, said = self._failed.get(address, (0.0, None))
+        if said and until > time.monotonic():
+            return said
+        opened = await open_session(self._relay(host, address, Tls.OPPORTUNISTIC), None, address=address)
+        if isinstance(opened, Refusal) and opened.phase is Phase.TLS:
+            # Nobody asked for TLS: mail that may go in plain text goes, whatever is wrong with theirs (RFC 7435).
+            opened = await open_session(self._relay(host, address, Tls.OFF), None, address=address)
+        if isinstance(opened, Refusal):
+            opened = Refusal(opened.phase, opened.answer, opened.lasting, f"{host} [{address}] ")
+            self._failed[address] = time.monotonic() + LEFT_ALONE, opened
+        return opened
+
+    def _relay(self, host: str, address: str, tls: Tls) -> Relay:
+        version = ipaddress.ip_address(address).version
+        ours = (each for each in self._direct.source_addresses if ipaddress.ip_address(each).version == version)
+        return Relay(
+            host,
+            self._direct.port,
+            tls,
+            title=host,
+            source_address=next(ours, None),
+            ehlo_name=self._direct.ehlo_name,
+        )
+
+    async def give_back(self, session: Session) -> None:
+        """A lane has no more use for `session`, and no other has one."""
+        await self.close(session)
+
+    async def close(self, session: Session) -> None:
+        """End `session`."""
+        try:
+            await session.close()
+        finally:
+            session.abort()
+            self._room.release()
+
+    async def close_idle(self) -> None:
+        """None is kept."""
+
+    # ---- what lanes ask of relays ----
+
+    def works(self, route: str) -> bool:
+        """A host is never given up: it speaks for its own domains alone."""
+        return True
+
+    def outranked(self, route: str, provider: str) -> bool:
+        """What is open is used, whatever works again before it."""
+        return False
+
+    def budget(self, route: str) -> tuple[Budget, ...]:
+        """A host has no budget besides its provider's."""
+        return ()
+
+    def rest(self, route: str) -> float:
+        """None."""
+        return 0.0
+
+    def all_rest(self, provider: str) -> float:
+        """None."""
+        return 0.0
+
+    def look_at(self, route: str, budgets: Budgets) -> None:
+        """There is no budget to look at."""
+
+    def delivered(self, route: str) -> None:
+        """Nothing follows."""
+
+    def refused(self, route: str, phase: Phase, answer: Answer) -> bool:
+        """There is no other way, so that is the recipient's deferral."""
+        return False
+
+    def exhausted(self, route: str, answer: Answer) -> bool:
+        """The same."""
+        return False
+
+
+def is_public(address: str) -> bool:
+    """Whether mail from outside can be meant for `address`: it is not private, loopback, link-local or multicast."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return ip.is_global and not ip.is_multicast
