@@ -166,7 +166,7 @@ async def read_dmarc(ask: Ask, domain: str) -> Dmarc:
         read = tags(records[0])
         if len(records) > 1:
             findings.append(Finding("auth.dmarc-wrong", place, f"there are {len(records)}, and there may be one"))
-        elif _senseless(read):
+        elif read is None or _senseless(read):
             findings.append(Finding("auth.dmarc-wrong", place, f"{records[0][:60]!r} makes no sense"))
         elif read.get("psd", "").lower() != "y":
             found[above] = read
