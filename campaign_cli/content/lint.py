@@ -101,7 +101,7 @@ def lint(content: bytes) -> list[Finding]:
     html = rich.get_content().replace("\r\n", "\n") if rich else None
     page = _Page(html) if html is not None else None
     return [
-        *_whole(content),
+        *measured(content),
         *_header(message),
         *_subject(str(message["Subject"] or "")),
         *_text(text, has_plain=plain is not None),
@@ -112,7 +112,8 @@ def lint(content: bytes) -> list[Finding]:
     ]
 
 
-def _whole(content: bytes) -> Iterator[Finding]:
+def measured(content: bytes) -> Iterator[Finding]:
+    """What is wrong with the octets of the message `content`, whatever they say."""
     if len(content) > LIMIT:
         yield Finding("size.limit", "message", f"it has {len(content):,} octets")
     elif len(content) > LARGE:

@@ -19,7 +19,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.dkim import Signer
-from campaign_cli.content.lint import lint
+from campaign_cli.content.lint import lint, measured
 from campaign_cli.content.template import load_template
 from campaign_cli.engine.attachments import find_images
 from campaign_cli.engine.authentication import judged_sender, look_up, readable_keys
@@ -65,6 +65,9 @@ RULE_OF: dict[type[CampaignError], str] = {
 
 TOLD = 20
 """Findings of one rule that are told one by one."""
+
+LOOKED_AT = 1_000
+"""Messages that are taken apart: that takes milliseconds each. Of all others only the octets are looked at."""
 
 BATCH = 50
 """Recipients composed together: little to wait for, and much more than handing them over costs."""
@@ -131,6 +134,8 @@ def check(
     if made.contacts and made.contacts.encoding:
         found.notes.append(f"{source} is not UTF-8; it is read as {made.contacts.encoding}")
     first = asyncio.run(_render(settings, made, found, progress)) if made.contacts else None
+    if found.rendered > LOOKED_AT:
+        found.notes.append(f"of the messages after the first {LOOKED_AT:,} only size and lines were looked at")
     if made.composer and made.return_path:
         domain = made.composer.domain
         found.add(list(judged_sender(settings, domain)))
@@ -243,8 +248,8 @@ def _made_of_what_is_right(settings: Settings, source: str, stdin: BinaryIO, col
         with suppress(CampaignError):
             images = find_images(template, sender.address.domain)
         patterns = template.attachments if settings.attachments is None else settings.attachments
-        attachments = Attachments(patterns, shown=images.places if images else ())
-        missing = contacts and any(attachments.undeclared(contacts.columns))
+        files = Attachments(patterns, shown=images.places if images else ())
+        attachments = None if contacts and any(files.undeclared(contacts.columns)) else files
         with suppress(CampaignError):
             folder = StateFolder(settings.state or default_root())
             unsubscribe = find_unsubscribe(settings, settings.name or "campaign", folder, lambda note: None)
@@ -255,7 +260,7 @@ def _made_of_what_is_right(settings: Settings, source: str, stdin: BinaryIO, col
             signer=Signer(keys) if (keys := readable_keys(settings)) else None,
             unsubscribe=unsubscribe,
             images=images,
-            attachments=None if missing else attachments,
+            attachments=attachments,
         )
     except (CampaignError, ValueError):
         composer = None
@@ -279,7 +284,8 @@ async def _render(
             if isinstance(message, Message):
                 if not first or recipient.line < first[0][0]:
                     first[:] = [(recipient.line, message, recipient.address.email)]
-                for finding in lint(message.content):
+                taken_apart = found.rendered < LOOKED_AT
+                for finding in lint(message.content) if taken_apart else measured(message.content):
                     found.of_row(recipient.line, finding)
             elif not made.faulty:
                 # Where the template is wrong, rows fail for that, which has been told.

@@ -166,7 +166,7 @@ async def read_dmarc(ask: Ask, domain: str) -> Dmarc:
         read = tags(records[0])
         if len(records) > 1:
             findings.append(Finding("auth.dmarc-wrong", place, f"there are {len(records)}, and there may be one"))
-        elif read is None or read.get("p", "none").lower() not in ("none", "quarantine", "reject"):
+        elif read is None or _senseless(read):
             findings.append(Finding("auth.dmarc-wrong", place, f"{records[0][:60]!r} makes no sense"))
         elif read.get("psd", "").lower() != "y":
             found[above] = read
@@ -180,3 +180,9 @@ async def read_dmarc(ask: Ask, domain: str) -> Dmarc:
         strict_spf=first.get("aspf", "r").lower() == "s",
         findings=tuple(findings),
     )
+
+
+def _senseless(record: dict[str, str]) -> bool:
+    """Whether it is no record of DMARC, or asks for what receivers do not know (RFC 7489 6.3)."""
+    policies = ("none", "quarantine", "reject")
+    return record.get("v", "").upper() != "DMARC1" or record.get("p", "none").lower() not in policies

@@ -78,18 +78,6 @@ class Resolver:
                 return MailHosts((domain,), min(_ttl(mx), _ttl(address)), None, (0,))
         return _none(Lack.HOST, mx)
 
-    async def addresses(self, host: str) -> list[str] | Unresolved:
-        """The IP addresses of `host`, those of IPv4 first."""
-        found: list[str] = []
-        failed = None
-        for kind in (rdatatype.A, rdatatype.AAAA):
-            answer = await self._ask(name.from_text(f"{host}."), kind)
-            if isinstance(answer, _Failed):
-                failed = failed or answer
-            elif answer.rcode() == rcode.NOERROR:
-                found += [each.address for each in answer.resolve_chaining().answer or ()]
-        return Unresolved(failed.reason) if failed and not found else found
-
     async def records(self, owner: str, kind: str) -> tuple[str, ...] | Unresolved:
         """The records of a kind at the name `owner`, as zone files have them; of TXT the text. None: empty."""
         try:
@@ -103,6 +91,18 @@ class Resolver:
         if kind == "TXT":
             return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in found or ())
         return tuple(each.to_text() for each in found or ())
+
+    async def addresses(self, host: str) -> list[str] | Unresolved:
+        """The IP addresses of `host`, those of IPv4 first."""
+        found: list[str] = []
+        failed = None
+        for kind in (rdatatype.A, rdatatype.AAAA):
+            answer = await self._ask(name.from_text(f"{host}."), kind)
+            if isinstance(answer, _Failed):
+                failed = failed or answer
+            elif answer.rcode() == rcode.NOERROR:
+                found += [each.address for each in answer.resolve_chaining().answer or ()]
+        return Unresolved(failed.reason) if failed and not found else found
 
     async def _ask(
         self, asked: name.Name, kind: rdatatype.RdataType, lifetime: float | None = None

@@ -2,7 +2,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from campaign_cli.content.lint import lint
+from campaign_cli.content.lint import lint, measured
 
 LEAVE = '<a href="https://club.zz/u/1">Unsubscribe</a>'
 
@@ -88,7 +88,10 @@ def test_a_message_is_looked_at(content: bytes, rule: str) -> None:
 
 
 def test_a_signature_that_covers_both_headers_is_enough() -> None:
-    assert (
-        lint(message(DKIM_Signature="v=1; h=from:list-unsubscribe:\r\n List-Unsubscribe-Post; b=x".replace("\r\n", "")))
-        == []
-    )
+    assert lint(message(DKIM_Signature="v=1; h=from:list-unsubscribe: List-Unsubscribe-Post; b=x")) == []
+
+
+def test_what_its_octets_tell_is_found_without_taking_a_message_apart() -> None:
+    large = message(text=("y" * 76 + "\n") * 140_000)
+    assert [each.rule for each in measured(large)] == ["size.large"]
+    assert list(measured(message(subject="Free money!!"))) == []
