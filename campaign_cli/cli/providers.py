@@ -23,13 +23,20 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
     settings = settings_of(config, state=state)
 
     from campaign_cli.engine.campaign import read_shared
-    from campaign_cli.policy.limits import OF_A_RELAY, Budget, left, of_a_relay
+    from campaign_cli.policy.budgets import OF_A_RELAY, Budget
+    from campaign_cli.policy.limits import left
 
     shared = read_shared(state_folder(settings))
 
-    def unspent(budget: Budget) -> int | None:
-        charges = shared.charges(budget) if shared else []
-        return left(budget.pace, charges, shared.now() if shared else 0.0)
+    def state_of(budget: Budget) -> dict[str, Any]:
+        day = shared.warmup_day(budget) if shared else 0
+        charges, now = (shared.charges(budget), shared.now()) if shared else ([], 0.0)
+        warmup = {"day": day + 1, "limit": budget.warmup.limit(day)} if budget.warmup else None
+        return {
+            "limit": budget.pace.text,
+            "warmup": warmup,
+            "left": left(budget.on_day(day).pace, charges, now),
+        }
 
     known = settings.providers
     charged = [name for name in shared.charged() if not name.startswith(OF_A_RELAY)] if shared else []
@@ -42,14 +49,12 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
                 "provider": name,
                 "domains": list(provider.domains),
                 "mx_suffixes": list(provider.mx_suffixes),
-                "limit": provider.pace.text,
-                "left": unspent(Budget(name, provider.pace)),
+                **state_of(provider.budget),
                 "connections": provider.connections,
                 "messages_per_connection": provider.messages_per_connection,
             }
         )
-    for relay, pace in settings.relay_rates.items():
-        rows.append({"relay": relay, "limit": pace.text, "left": unspent(of_a_relay(relay, pace))})
+    rows += [{"relay": relay, **state_of(budget)} for relay, budget in settings.relay_budgets.items()]
     if json:
         print_json(rows)
         return
@@ -72,12 +77,20 @@ def _show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(
             row["provider"] if "provider" in row else f"relay {row['relay']}",
-            row["limit"],
+            _limit(row),
             "" if row["left"] is None else f"{row['left']:,}",
             *(() if narrow else (str(row.get("connections", "")), str(row.get("messages_per_connection", "")))),
             _domains(row),
         )
     console.print(table)
+
+
+def _limit(row: dict[str, Any]) -> str:
+    warmup = row["warmup"]
+    if warmup is None or warmup["limit"] is None:
+        return str(row["limit"])
+    today = f"day {warmup['day']}: {warmup['limit']:,}/d"
+    return today if row["limit"] == "none" else f"{row['limit']}, {today}"
 
 
 def _domains(row: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
+from campaign_cli.policy.budgets import of_a_relay
+from campaign_cli.policy.limits import UNLIMITED
 from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
@@ -89,7 +91,11 @@ class _Loader:
         entries = self._relays()
         fields["relays"] = tuple(entry.relay for entry in entries)
         fields["passwords"] = {entry.relay.name: entry.password for entry in entries if entry.password}
-        fields["relay_rates"] = {entry.relay.name: entry.rate for entry in entries if entry.rate}
+        fields["relay_budgets"] = {
+            entry.relay.name: of_a_relay(entry.relay.name, entry.rate or UNLIMITED, entry.warmup)
+            for entry in entries
+            if entry.rate or entry.warmup
+        }
         straight = take("mx", direct) or Direct()
         if take("delivery", delivery) == "mx":
             fields["direct"], fields["relays"] = straight, ()

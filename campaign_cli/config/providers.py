@@ -10,6 +10,8 @@ from importlib import resources
 
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
+from campaign_cli.config.values import EntriesError
+from campaign_cli.config.warmup import warmup_plan
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Provider, Providers
 
@@ -90,6 +92,14 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case "rate":
                 if pace := _pace(given, complain):
                     changed = replace(changed, pace=pace)
+            case "warmup":
+                try:
+                    changed = replace(changed, warmup=warmup_plan(given))
+                except EntriesError as error:
+                    for place, what in error.findings:
+                        complain(place, f"warmup: {what}")
+                except ValueError as error:
+                    complain(given.place, f"warmup: {error}")
             case "connections":
                 changed = replace(changed, connections=_number(key, given, CONNECTIONS, complain) or 1)
             case "messages_per_connection":
@@ -101,7 +111,7 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case _:
                 complain(
                     given.place,
-                    f"{key!r} is no setting of a provider: there are rate, connections, "
+                    f"{key!r} is no setting of a provider: there are rate, warmup, connections, "
                     "messages_per_connection, domains and mx_suffixes",
                 )
     return changed

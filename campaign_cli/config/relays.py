@@ -13,7 +13,9 @@ from typing import Any
 from campaign_cli.config.given import Given
 from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
+from campaign_cli.config.warmup import warmup_plan
 from campaign_cli.model.relay import Relay, Tls, parse_relay
+from campaign_cli.policy.budgets import Warmup
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Providers
 
@@ -34,6 +36,7 @@ class Entry:
     relay: Relay
     password: Password | None = None
     rate: Pace | None = None
+    warmup: Warmup | None = None
 
 
 def short_form(given: Given) -> tuple[Entry, ...]:
@@ -86,7 +89,7 @@ class _Reader:
             raise ValueError("has no url: such as url: smtps://ada@mail.example.org")
         found = dict(each_of((value, _named(key)) for key, value in given.value.items()))
         password = Password(found.pop("password_file", None), found.pop("password_command", None))
-        rate = found.pop("rate", None)
+        rate, warmup = found.pop("rate", None), found.pop("warmup", None)
         relay = replace(found.pop("url"), **{"priority": self._place, **found})
         if relay.xoauth2 and not relay.user:
             raise ValueError("auth: xoauth2 needs a user in the url: smtps://ada@mail.example.org")
@@ -94,7 +97,7 @@ class _Reader:
             raise ValueError("client_key: there is no client_cert that it is the key of")
         if relay.client_cert and relay.tls is Tls.OFF:
             raise ValueError("client_cert: is shown by TLS alone: take ?tls=off out of the url")
-        return Entry(relay, password if password != Password() else None, rate)
+        return Entry(relay, password if password != Password() else None, rate, warmup)
 
 
 def _named(key: str) -> Callable[[Given], tuple[str, Any]]:
@@ -172,6 +175,7 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "weight": ("weight", number_in(WEIGHTS)),
     "connections": ("connections", number_in(CONNECTIONS)),
     "rate": ("rate", _rate),
+    "warmup": ("warmup", warmup_plan),
     "password_file": ("password_file", file_path),
     "password_command": ("password_command", one_line),
     "auth": ("xoauth2", _auth),

@@ -12,8 +12,8 @@ from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Dns
 from campaign_cli.model.relay import Relay
+from campaign_cli.policy.budgets import Budget
 from campaign_cli.policy.hours import Hours
-from campaign_cli.policy.limits import Pace
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
@@ -47,8 +47,8 @@ class Settings:
     password: Password | None = None
     passwords: Mapping[str, Password] = field(default_factory=dict)
     """Where the passwords of single relays come from, by the relay's name; `password` is for all others."""
-    relay_rates: Mapping[str, Pace] = field(default_factory=dict)
-    """The limits of single relays, by the relay's name; all others have none."""
+    relay_budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """What the transactions of single relays count against, by the relay's name; all others have no limit."""
     max_connections: int = 100
     dns: Dns | None = None
     """How domains that no provider claims are looked up; None: as the environment says, else as the system does it."""

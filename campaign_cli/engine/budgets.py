@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.errors import CampaignError
-from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance, Budget
+from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.limits import SLACK, UNLIMITED, Allowance
 
 GATHER = 0.0005
 """Seconds to gather requests before they are charged together, as the ledger's committer does."""

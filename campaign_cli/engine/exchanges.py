@@ -13,7 +13,7 @@ from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Exchange, Lack, MailHosts, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
-from campaign_cli.policy.limits import Budget
+from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.connect import Refusal, open_session
 from campaign_cli.transport.resolver import Resolver
 from campaign_cli.transport.session import Session
@@ -34,7 +34,7 @@ class Exchanges:
     """
 
     direct = True
-    limited = False
+    limited = warming = False
 
     def __init__(self, direct: Direct, resolver: Resolver, *, max_sessions: int, chance: Callable[[], float]) -> None:
         self._direct = direct

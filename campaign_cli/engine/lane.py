@@ -25,7 +25,6 @@ from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Phase
-from campaign_cli.policy.limits import Budget
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
@@ -64,9 +63,9 @@ class Lane:
         self._provider = provider
         self._rooms = rooms
         self._progress = progress
-        self._paced = bool(provider.pace.windows)
+        self._paced = bool(provider.pace.windows or provider.warmup)
         self._limited = self._paced or rooms.routes.limited
-        self._budget = Budget(provider.name, provider.pace)
+        self._budget = provider.budget
         self._place = Place()
         self._due_at: float | None = 0.0
         self._composing = 0
@@ -150,9 +149,9 @@ class Lane:
             self._ready.clear()
             return UNTIL_WOKEN if self._in_flight else 0.0
         if allowed and allowed.free == 0 and not self._asking:
-            return self._rest(allowed.wait, "its budget")
+            return self._await_budget(allowed.wait, "its budget", warming=self._provider.warmup is not None)
         if self._limited and not self._asking and (wait := self._rooms.routes.all_rest(self._provider.name)) > 0:
-            return self._rest(wait, "the relay's budget")
+            return self._await_budget(wait, "the relay's budget", warming=self._rooms.routes.warming)
         if not self._sessions and (wait := self._open_after - time.monotonic()) > 0:
             return self._rest(wait, "the server")
         self._show(0.0, "")
@@ -254,6 +253,15 @@ class Lane:
         if self._due_at is None or self._due_at - now > self._rooms.patience:
             return 0.0
         return self._rest(max(self._due_at - now, 0.001), "the next attempt")
+
+    def _await_budget(self, seconds: float, what: str, *, warming: bool) -> float:
+        """Wait for budget; but what does not fit into a day of a warm-up is for another run."""
+        if not warming or seconds <= self._rooms.patience or self._in_flight:
+            return self._rest(seconds, what)
+        for ready in self._ready:
+            self._rooms.composers.let_go(len(ready.message.content))
+        self._ready.clear()
+        return 0.0
 
     def _rest(self, seconds: float, what: str) -> float:
         if seconds > KEPT_OPEN:

@@ -24,7 +24,8 @@ from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.policy.limits import Budget, expected_duration, left
+from campaign_cli.policy.budgets import DAY, Budget
+from campaign_cli.policy.limits import expected_duration, left
 from campaign_cli.policy.providers import Providers
 
 SAMPLES = 2
@@ -63,6 +64,7 @@ class Plan:
     change: Change | None
     strange: str | None
     schedule: Schedule
+    relay_seconds: float
 
     @property
     def rows(self) -> int:
@@ -76,8 +78,8 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long the limits make it: the slowest group, for all run at once."""
-        return max((group.seconds for group in self.groups), default=0.0)
+        """How long the limits make it: the slowest group, for all run at once, or the relay."""
+        return max([self.relay_seconds, *(group.seconds for group in self.groups)])
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
@@ -107,6 +109,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     change=change,
                     strange=strange,
                     schedule=Schedule(settings),
+                    relay_seconds=_relay_seconds(prepared, settings, sum(each.recipients for each in groups), shared),
                 )
             finally:
                 ledger.close()
@@ -136,18 +139,33 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
     for work in ledger.work():
         provider = providers.get(work.provider)
         count = min(work.count, limit) if limit else work.count
-        charges, now = shared.charges(Budget(work.provider, provider.pace)), shared.now()
+        budget, now = shared.today(provider.budget), shared.now()
         groups.append(
             Group(
                 provider=work.provider,
                 recipients=work.count,
                 rate=provider.pace.text,
-                left_now=left(provider.pace, charges, now),
+                left_now=left(budget.pace, shared.charges(budget), now),
                 connections=min(provider.connections, work.count),
-                seconds=expected_duration(provider.pace, charges, count, now),
+                seconds=_seconds(provider.budget, count, shared),
             )
         )
     return tuple(groups)
+
+
+def _seconds(budget: Budget, count: int, shared: SharedState) -> float:
+    """How long it takes until the last of so many transactions may start."""
+    days = budget.warmup.days(count, shared.warmup_day(budget)) if budget.warmup else 0
+    by_pace = expected_duration(budget.pace, shared.charges(budget), count, shared.now())
+    return max(by_pace, max(days - 1, 0) * DAY)
+
+
+def _relay_seconds(prepared: Prepared, settings: Settings, count: int, shared: SharedState) -> float:
+    """How long the only relay's own limits make it. How several would share the work is not known."""
+    budgets = [settings.relay_budgets.get(relay.name) for relay in prepared.relays]
+    if len(budgets) != 1 or budgets[0] is None:
+        return 0.0
+    return _seconds(budgets[0], min(count, settings.limit or count), shared)
 
 
 def _to_group(groups: Sequence[Group], settings: Settings) -> int:

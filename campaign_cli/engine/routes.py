@@ -15,7 +15,7 @@ from campaign_cli.model.dns import Exchange
 from campaign_cli.model.errors import CampaignError, ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Answer, Phase, Reply
-from campaign_cli.policy.limits import Budget, Pace, of_a_relay
+from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.connect import Refusal, open_session
 from campaign_cli.transport.session import Session
 
@@ -53,7 +53,7 @@ class _Way:
     """A relay and how it has been lately. Times are monotonic seconds."""
 
     relay: Relay
-    rate: Pace | None = None
+    budget: Budget | None = None
     failures: int = 0
     cooling_until: float = 0.0
     resting_until: float = 0.0
@@ -100,18 +100,20 @@ class Routes:
     """Opens sessions for lanes, at most `max_sessions` at once, and keeps those that a finished lane gives back.
 
     Of the relays that serve a lane's provider and can be had, those of the lowest priority are used, each by its
-    weight; others when all of these are left alone, or their own budgets (`rates`) are used up. While others work, one
-    that failed is tried again by itself, and as soon as it works, its work comes back to it.
+    weight; others when all of these are left alone, or their own `budgets` are used up. While others work, one that
+    failed is tried again by itself, and as soon as it works, its work comes back to it.
     """
 
     direct = False
 
     def __init__(
-        self, relays: Sequence[Relay], passwords: Passwords, *, max_sessions: int, rates: Mapping[str, Pace]
+        self, relays: Sequence[Relay], passwords: Passwords, *, max_sessions: int, budgets: Mapping[str, Budget]
     ) -> None:
-        self._ways = {relay.name: _Way(relay, rates.get(relay.name)) for relay in relays}
-        self.limited = any(way.rate for way in self._ways.values())
+        self._ways = {relay.name: _Way(relay, budgets.get(relay.name)) for relay in relays}
+        self.limited = any(way.budget for way in self._ways.values())
         """Whether a relay has a budget of its own."""
+        self.warming = any(way.budget and way.budget.warmup for way in self._ways.values())
+        """Whether one of these grows from day to day."""
         self._passwords = passwords
         self._max_sessions = max_sessions
         self._open = 0
@@ -210,8 +212,8 @@ class Routes:
 
     def budget(self, route: str) -> tuple[Budget, ...]:
         """The budget that each transaction with `route` counts against besides its provider's, if there is one."""
-        pace = self._ways[route].rate
-        return (of_a_relay(route, pace),) if pace else ()
+        budget = self._ways[route].budget
+        return (budget,) if budget else ()
 
     def rest(self, route: str) -> float:
         """Seconds until the own budget of `route` allows another transaction; 0.0: it does now, as far as is known."""

@@ -41,7 +41,7 @@ from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.result import Result
-from campaign_cli.policy.limits import Budget, expected_duration
+from campaign_cli.policy.limits import expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 from campaign_cli.transport.resolver import Resolver
@@ -199,9 +199,9 @@ class Run:
 
     def _expect(self, lane: LaneProgress, progress: Progress) -> None:
         """How long the lane's limit makes the run."""
-        pace = self._settings.providers.get(lane.provider).pace
-        charges = self._campaign.shared.charges(Budget(lane.provider, pace))
-        seconds = expected_duration(pace, charges, lane.total - lane.settled, self._campaign.shared.now())
+        budget = self._campaign.shared.today(self._settings.providers.get(lane.provider).budget)
+        charges = self._campaign.shared.charges(budget)
+        seconds = expected_duration(budget.pace, charges, lane.total - lane.settled, self._campaign.shared.now())
         progress.expected_end = max(progress.expected_end, time.time() + seconds)
 
     def _domains_to_group(self) -> dict[str, Work]:
@@ -259,7 +259,7 @@ class Run:
         if self._settings.direct and not relays:
             resolver = Resolver(self._settings.dns or Dns())
             return Exchanges(self._settings.direct, resolver, max_sessions=most, chance=random.random)
-        return Routes(relays, self._passwords, max_sessions=most, rates=self._settings.relay_rates)
+        return Routes(relays, self._passwords, max_sessions=most, budgets=self._settings.relay_budgets)
 
     def _rooms(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
@@ -12,7 +13,8 @@ from campaign_cli.ledger.clock import BudgetClock
 from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
 from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Lack, MailHosts
-from campaign_cli.policy.limits import Allowance, Budget, Charge, allowance
+from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.limits import Allowance, Charge, allowance
 
 SCHEMA = "shared-schema"
 
@@ -77,10 +79,15 @@ class SharedState:
         granted: list[int] = []
         with translated(self.path), transaction(self._connection):
             now = self._clock.now()
-            for budgets, count in wanted:
+            for asked, count in wanted:
+                budgets = [self._today(budget) for budget in asked]
                 free = min(self._allowance(budget, now).free for budget in budgets)
                 granted.append(min(count, free))
                 if granted[-1]:
+                    self._connection.executemany(
+                        "INSERT INTO warmup_days VALUES (?, ?) ON CONFLICT DO NOTHING",
+                        [(budget.name, _utc_day()) for budget in budgets if budget.warmup],
+                    )
                     self._connection.executemany(
                         "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                         [(budget.name, budget.pace.bucket_end(now), granted[-1]) for budget in budgets],
@@ -90,7 +97,7 @@ class SharedState:
     def allowance(self, budget: Budget) -> Allowance:
         """What the budget allows now, charging nothing."""
         with translated(self.path):
-            return self._allowance(budget, self._clock.now())
+            return self._allowance(self._today(budget), self._clock.now())
 
     def _allowance(self, budget: Budget, now: float) -> Allowance:
         return allowance(budget.pace, self._charges(budget, now), now)
@@ -98,7 +105,24 @@ class SharedState:
     def charges(self, budget: Budget) -> list[Charge]:
         """What counts against the budget now, oldest first."""
         with translated(self.path):
-            return self._charges(budget, self._clock.now())
+            return self._charges(self._today(budget), self._clock.now())
+
+    def today(self, budget: Budget) -> Budget:
+        """It with what its warm-up allows today."""
+        with translated(self.path):
+            return self._today(budget)
+
+    def _today(self, budget: Budget) -> Budget:
+        return budget.on_day(self._warmup_day(budget)) if budget.warmup else budget
+
+    def warmup_day(self, budget: Budget) -> int:
+        """Which day of its warm-up today is, counted from 0: as many as there were before on which it was used."""
+        with translated(self.path):
+            return self._warmup_day(budget)
+
+    def _warmup_day(self, budget: Budget) -> int:
+        asked = "SELECT count(*) FROM warmup_days WHERE budget = ? AND day < ?"
+        return int(self._connection.execute(asked, (budget.name, _utc_day())).get)
 
     def _charges(self, budget: Budget, now: float) -> list[Charge]:
         rows = self._connection.execute(
@@ -172,3 +196,7 @@ class SharedState:
         with translated(self.path):
             for row in self._connection.execute("SELECT email, reason, added_at FROM suppressions ORDER BY key"):
                 yield Suppression(*row)
+
+
+def _utc_day() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -14,7 +14,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from campaign_cli.model.duration import SECONDS
 
@@ -93,22 +92,6 @@ class Pace:
         low, high = BUCKET_RANGE
         width = min(max(shortest / BUCKETS, low), high)
         return (math.floor(now / width) + 1) * width
-
-
-class Budget(NamedTuple):
-    """What transactions are counted against: whose it is, and the pace at which it may be spent."""
-
-    name: str
-    pace: Pace
-
-
-OF_A_RELAY = "relay:"
-"""What the name of a relay's own budget begins with: no provider's or group's does."""
-
-
-def of_a_relay(name: str, pace: Pace) -> Budget:
-    """The budget of the relay `name`, which all its transactions count against, whatever their provider."""
-    return Budget(f"{OF_A_RELAY}{name}", pace)
 
 
 UNLIMITED = Pace("none", ())

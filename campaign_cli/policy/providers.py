@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from campaign_cli.policy.budgets import Budget, Warmup
 from campaign_cli.policy.domains import is_public, suffixes
 from campaign_cli.policy.limits import Pace
 
@@ -33,6 +34,12 @@ class Provider:
     connections: int
     messages_per_connection: int
     mx_suffixes: tuple[str, ...] = ()
+    warmup: Warmup | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """What its transactions count against."""
+        return Budget(self.name, self.pace, self.warmup)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Several relays, each a process of its own: which of them gets what."""
 
+import json
 import time
 from collections import Counter
 
 import pytest
 
 ROWS = 600
+
+WARMUP = "{start: 50/d, growth: 1.5, until: 20000/d}"
 
 IN_FLIGHT = 8
 """Transactions on four sessions with PIPELINING, at most."""
@@ -112,6 +115,33 @@ def test_a_relays_own_rate_holds_across_runs_and_the_rest_goes_to_the_next(campa
     ended = campaign("send", "list.csv", "--name", "other", "--yes", "--max-runtime", "1s")
     assert (ended.code, len(first.taken())) == (75, ROWS), ended
     assert {row["status"] for row in campaign.report("other")} == {"pending"}
+
+
+def test_a_relay_that_warms_up_sends_a_days_share_and_leaves_the_rest_for_tomorrow(campaign, start_server):
+    server = start_server()
+    config(campaign, f"relays:\n  - {{url: '{server.relay}', name: new, warmup: {WARMUP}}}\n")
+    # 50, 75, 112, 168 and the rest of 600.
+    assert "about 4 d" in campaign("send", "list.csv", "--dry-run").out
+    for _ in range(2):
+        ended = campaign("send", "list.csv", "--yes")
+        assert (ended.code, len(server.taken())) == (75, 50), ended
+    shown = campaign("providers")
+    assert "relay new" in shown.out
+    assert "day 1: 50/d" in shown.out
+    (relay,) = [row for row in json.loads(campaign("providers", "--json").out) if "relay" in row]
+    assert (relay["warmup"], relay["left"]) == ({"day": 1, "limit": 50}, 0)
+
+
+def test_a_provider_that_warms_up_does_so_too_and_a_dry_run_tells_the_days(campaign, start_server):
+    server = start_server()
+    (campaign.folder / "campaign.yaml").write_text(
+        f"template: hello.txt\nrelay: '{server.relay}'\nproviders: {{default: {{rate: none, warmup: {WARMUP}}}}}\n"
+    )
+    campaign.write_list([["email", "name", "number"], *[[f"p{n}@people.example", "P", str(n)] for n in range(120)]])
+    # 50 and then 75.
+    assert "about 24 h" in campaign("send", "list.csv", "--dry-run").out
+    ended = campaign("send", "list.csv", "--yes")
+    assert (ended.code, len(server.taken())) == (75, 50), ended
 
 
 def test_a_relays_rate_is_a_limit_in_every_rolling_second(campaign, start_server):

@@ -37,3 +37,10 @@ CREATE TABLE mail_hosts (
     lack   TEXT,
     until  REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The days (UTC, YYYY-MM-DD) on which something was sent against a budget that is being warmed up.
+CREATE TABLE warmup_days (
+    budget TEXT NOT NULL,
+    day    TEXT NOT NULL,
+    PRIMARY KEY (budget, day)
+) STRICT, WITHOUT ROWID;

@@ -122,7 +122,10 @@ def test_an_unknown_provider_is_told_with_the_nearest_known(tmp_path: Path, name
         ("yahoo: {connections: true}", "connections must be a number from 1 to 1000"),
         ("yahoo: {messages_per_connection: 1.5}", "messages_per_connection must be a number from 1 to 1000000"),
         ("yahoo: {rate: 0/h}", "'0/h' allows nothing: a limit is at least 1 in a period, as in 1/min"),
-        ("yahoo: {rates: 1/h}", "'rates' is no setting of a provider: there are rate, connections, messages_per_"),
+        (
+            "yahoo: {rates: 1/h}",
+            "'rates' is no setting of a provider: there are rate, warmup, connections, ",
+        ),
     ],
 )
 def test_a_wrong_table_is_told_with_its_line(tmp_path: Path, table: str, said: str) -> None:

@@ -28,7 +28,8 @@ from campaign_cli.model.contact import Contact
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, NoRouteError
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.policy.limits import Budget, parse_pace
+from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.providers import Provider, Providers
 from campaign_cli.policy.retry import RetrySchedule
@@ -151,7 +152,7 @@ class World:
     async def give_back(self, session: FakeSession) -> None:
         """Kept open, for another lane."""
 
-    limited = False
+    limited = warming = False
 
     def works(self, route: str) -> bool:
         return route in self.relays

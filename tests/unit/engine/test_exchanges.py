@@ -11,7 +11,7 @@ from campaign_cli.engine import exchanges as module
 from campaign_cli.engine.exchanges import Exchanges, is_public
 from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Exchange, Unresolved
-from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Phase, Silence
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
@@ -76,7 +76,7 @@ def test_so_many_addresses_are_tried_and_no_more_and_those_that_failed_not_at_on
 
 
 def test_a_host_whose_address_dns_does_not_say_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried, said = asked(monkeypatch, {"b": ["8.8.8.8"]}, ((10, "a"), (20, "b")))
+    tried, _ = asked(monkeypatch, {"b": ["8.8.8.8"]}, ((10, "a"), (20, "b")))
     assert tried == ["8.8.8.8"]
     assert str(asked(monkeypatch, {}, ((10, "a"),))[1]) == "cannot connect: a: DNS does not answer in time"
 

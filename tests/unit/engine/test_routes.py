@@ -20,7 +20,8 @@ from campaign_cli.engine.routes import (
 from campaign_cli.model.errors import ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
-from campaign_cli.policy.limits import Allowance, Budget, parse_pace
+from campaign_cli.policy.budgets import Budget, of_a_relay
+from campaign_cli.policy.limits import Allowance, parse_pace
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
@@ -125,7 +126,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 def opened(world: Any, *relays: Relay) -> str:
     """The route of one session, or why there is none."""
     try:
-        return str(run(Routes(relays, world, max_sessions=9, rates={}).open("gmail")).route)
+        return str(run(Routes(relays, world, max_sessions=9, budgets={}).open("gmail")).route)
     except NoRouteError as error:
         return str(error)
 
@@ -139,7 +140,7 @@ def test_the_first_relay_that_works_is_used(world: World) -> None:
 
 def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_again(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=999, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=999, budgets={})
         await routes.open("gmail")
         world.state = {"main": DOWN}
         for _ in range(200):
@@ -156,7 +157,7 @@ def test_a_relay_that_fails_is_left_alone_for_twice_as_long_each_time_and_asked_
 
 def test_a_relay_that_comes_back_is_as_good_as_new(world: World) -> None:
     async def main() -> list[float]:
-        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes = Routes([MAIN], world, max_sessions=9, budgets={})
         world.state = {"main": DOWN}
         world.at = {3.0: lambda: world.turn("main", None)}
         first = await routes.open("gmail")
@@ -190,7 +191,7 @@ def test_when_no_relay_works_each_is_told_with_its_trouble(
 
 def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes = Routes([MAIN], world, max_sessions=9, budgets={})
         await routes.close(await routes.open("gmail"))
         world.state = {"main": DOWN}
         await routes.open("gmail")
@@ -202,7 +203,7 @@ def test_relays_that_have_worked_are_waited_for_ten_minutes(world: World) -> Non
 
 def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_seconds(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes = Routes([MAIN], world, max_sessions=9, budgets={})
         await routes.open("gmail")
         world.state = {"main": CROWDED}
         world.at = {3 * CROWDED_WAIT: lambda: world.turn("main", None)}
@@ -214,7 +215,7 @@ def test_a_relay_that_takes_no_more_sessions_is_asked_for_one_more_every_few_sec
 
 def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         world.state = {"main": DOWN}
         await routes.open("gmail")
         world.now += 1.0
@@ -226,7 +227,7 @@ def test_a_relay_that_has_not_shown_that_it_works_is_tried_by_one_lane_at_a_time
 
 def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         refusal = Reply(550, "5.7.1", "not you")
         routes.delivered("backup:25")
         believed: list[object] = [routes.refused(name, Phase.MAIL, refusal) for name in ("main:25", "backup:25")]
@@ -238,7 +239,7 @@ def test_a_relay_that_refuses_us_is_given_up_unless_it_has_taken_a_message(world
 
 def test_a_relay_over_its_quota_is_given_up_whatever_it_has_taken(world: World) -> None:
     async def main() -> str:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         routes.delivered("main:25")
         routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
         return (await routes.open("gmail")).route
@@ -256,7 +257,7 @@ def test_a_relay_that_works_again_is_found_out_while_another_does_its_work(world
         world.trying_again = True
         world.turn("main", DOWN)
         world.at[20.0] = lambda: world.turn("main", None)
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         instead = await routes.open("gmail")
         before = routes.outranked(instead.route, "gmail")
         await until(lambda: routes.outranked(instead.route, "gmail"))
@@ -271,7 +272,7 @@ def test_a_relay_that_works_again_is_found_out_while_another_does_its_work(world
 def test_a_relay_that_was_given_up_is_tried_again_after_a_while_that_grows(world: World) -> None:
     async def main() -> list[object]:
         world.trying_again = True
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         first = await routes.open("gmail")
         routes.delivered(first.route)
         routes.exhausted(first.route, Reply(454, "4.7.0", "Throttling failure: Daily message quota exceeded"))
@@ -289,7 +290,7 @@ def test_a_relay_that_was_given_up_is_tried_again_after_a_while_that_grows(world
 
 def test_without_another_relay_one_that_is_over_its_quota_ends_the_run(world: World) -> None:
     async def main() -> None:
-        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes = Routes([MAIN], world, max_sessions=9, budgets={})
         routes.exhausted("main:25", Reply(550, "5.4.5", "Daily user sending limit exceeded"))
         await routes.open("gmail")
 
@@ -302,7 +303,12 @@ def test_a_relay_whose_own_budget_is_used_up_rests_and_others_do_its_work(world:
     spent: Any = SimpleNamespace(allowance=lambda budget: Allowance(0, 40.0))
 
     async def main() -> list[object]:
-        routes = Routes([MAIN, BACKUP], world, max_sessions=9, rates={"main:25": pace, "backup:25": pace})
+        routes = Routes(
+            [MAIN, BACKUP],
+            world,
+            max_sessions=9,
+            budgets={name: of_a_relay(name, pace) for name in ("main:25", "backup:25")},
+        )
         seen: list[object] = [routes.budget("main:25"), (await routes.open("gmail")).route, routes.all_rest("gmail")]
         routes.look_at("main:25", spent)
         seen += [routes.rest("main:25"), routes.all_rest("gmail"), (await routes.open("gmail")).route]
@@ -326,7 +332,7 @@ def test_a_relay_whose_own_budget_is_used_up_rests_and_others_do_its_work(world:
 
 def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_asked_again(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([MAIN], world, max_sessions=9, rates={})
+        routes = Routes([MAIN], world, max_sessions=9, budgets={})
         first = await routes.open("gmail")
         world.turn("main", NO_LOGIN)
         world.at[1.0] = lambda: world.turn("main", None)
@@ -337,7 +343,7 @@ def test_a_relay_that_has_let_us_in_and_says_for_once_that_it_never_will_is_aske
 
 def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(world: World) -> None:
     async def main() -> list[int]:
-        routes = Routes([MAIN], world, max_sessions=2, rates={})
+        routes = Routes([MAIN], world, max_sessions=2, budgets={})
         first, second = await routes.open("gmail"), await routes.open("gmail")
         waiting = [asyncio.create_task(routes.open("gmail")) for _ in range(3)]
 
@@ -363,7 +369,7 @@ def test_no_more_sessions_are_open_than_allowed_and_each_that_ends_makes_room(wo
 
 def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(world: World) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], world, max_sessions=2, rates={})
+        routes = Routes([MAIN], world, max_sessions=2, budgets={})
         good, bad = await routes.open("gmail"), await routes.open("gmail")
         await routes.give_back(bad)
         bad.abort()
@@ -383,7 +389,7 @@ def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
     world: World, caplog: pytest.LogCaptureFixture, said: bytes
 ) -> None:
     async def main() -> list[bool]:
-        routes = Routes([MAIN], world, max_sessions=1, rates={})
+        routes = Routes([MAIN], world, max_sessions=1, budgets={})
         first = await routes.open("gmail")
         first.data_received(said)
         await routes.close(first)
@@ -399,7 +405,7 @@ def sessions(world: World, count: int, *relays: Relay, provider: str = "gmail") 
     """How many of so many sessions each relay has."""
 
     async def main() -> Counter[str]:
-        routes = Routes(relays, world, max_sessions=99, rates={})
+        routes = Routes(relays, world, max_sessions=99, budgets={})
         return Counter([(await routes.open(provider)).route for _ in range(count)])
 
     found: Counter[str] = run(main())
@@ -428,7 +434,7 @@ def test_a_relay_serves_its_providers_only(world: World) -> None:
 
 def test_a_session_given_back_goes_to_a_lane_that_its_relay_serves_and_keeps_none_from_its_place(world: World) -> None:
     async def main() -> list[str]:
-        routes = Routes([replace(MAIN, providers=frozenset(["gmail"])), BACKUP], world, max_sessions=2, rates={})
+        routes = Routes([replace(MAIN, providers=frozenset(["gmail"])), BACKUP], world, max_sessions=2, budgets={})
         first, second = await routes.open("gmail"), await routes.open("yahoo")
         await routes.give_back(first)
         await routes.give_back(second)
@@ -441,7 +447,7 @@ def test_a_session_given_back_goes_to_a_lane_that_its_relay_serves_and_keeps_non
 
 def test_a_relay_has_no_more_sessions_than_it_may(world: World) -> None:
     async def main() -> list[object]:
-        routes = Routes([replace(MAIN, connections=2), BACKUP], world, max_sessions=9, rates={})
+        routes = Routes([replace(MAIN, connections=2), BACKUP], world, max_sessions=9, budgets={})
         first, _ = [await routes.open("gmail") for _ in range(2)]
         third = asyncio.create_task(routes.open("gmail"))
         for _ in range(20):

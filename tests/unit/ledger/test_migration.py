@@ -14,7 +14,8 @@ from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import StateError
-from campaign_cli.policy.limits import Budget, parse_pace
+from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.providers import Providers
 
 HERE = Path(__file__).parent

@@ -3,11 +3,15 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
+from campaign_cli.ledger import shared as module
 from campaign_cli.ledger.clock import BudgetClock, time_between_boots
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
-from campaign_cli.policy.limits import UNLIMITED, Budget, parse_pace
+from campaign_cli.policy.budgets import Budget, Warmup
+from campaign_cli.policy.limits import UNBOUNDED, UNLIMITED, parse_pace
 
 PACE = parse_pace("50/min,max_burst=50")
 
@@ -59,6 +63,22 @@ def test_what_counts_against_two_budgets_is_granted_as_far_as_both_allow_and_cha
     small, other = Budget("relay:ses", parse_pace("8/d")), Budget("relay:other", parse_pace("90/d"))
     assert shared.charge([((YAHOO, small), 5), ((YAHOO, other), 40), ((GMAIL, small), 5)]) == [5, 40, 3]
     assert [shared.allowance(each).free for each in (YAHOO, GMAIL, small, other)] == [5, 47, 0, 50]
+    shared.close()
+
+
+def test_a_budget_that_warms_up_grows_with_the_days_on_which_it_was_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Budget("gmail", UNLIMITED, Warmup(10, 2.0, 30))
+    shared = SharedState.open(tmp_path / "shared.db")
+    seen = []
+    for day in ("2027-03-01", "2027-03-01", "2027-03-02", "2027-03-09"):
+        monkeypatch.setattr(module, "_utc_day", lambda day=day: day)
+        free = shared.allowance(budget).free
+        seen.append((shared.warmup_day(budget), free))
+        assert shared.charge([((budget,), 25)]) == [min(25, free)]
+    # All of it within 24 hours of the budget's clock: a day more allows only what it has more.
+    assert seen == [(0, 10), (0, 0), (1, 10), (2, UNBOUNDED)]
     shared.close()
 
 
