@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MESSAGE_OPTIONS = (
+    (("-t", "--template"), "PATH", "The template: a .html, .mjml, .md or .txt file, or a folder."),
+    (("--from",), "MAILBOX", "Who sends: 'Ada <ada@example.org>'."),
+    (("--subject",), "TEXT", "The subject; may use the list's columns, as the template may."),
+    (("--name",), "NAME", "The campaign's name; strftime fields make a series: weekly-%Y-%m-%d."),
+    (("--email-column",), "NAME", "The list's address column. [default: email, e-mail, mail ...]"),
+)
+
 
 def config_options(command: F) -> F:
     """`--config` and `--state`."""
@@ -23,6 +31,13 @@ def config_options(command: F) -> F:
         "--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration. [default: campaign.yaml]"
     )
     return config(state(command))
+
+
+def message_options(command: F) -> F:
+    """What messages are made of."""
+    for names, metavar, words in reversed(MESSAGE_OPTIONS):
+        command = click.option(*names, metavar=metavar, help=words)(command)
+    return command
 
 
 def json_option(command: F) -> F:

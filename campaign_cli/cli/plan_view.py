@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from campaign_cli.cli.display import STATE_ORDER, STYLES, Display, iso_time, local_time
-from campaign_cli.cli.streams import shown
+from campaign_cli.cli.message_view import message_json, show_message
 from campaign_cli.model.duration import format_duration
 
 if TYPE_CHECKING:
-    from campaign_cli.content.preview import Preview
     from campaign_cli.engine.plan import Plan
 
 GROUPS_SHOWN = 20
@@ -77,14 +75,8 @@ def show_plan(plan: Plan, display: Display) -> None:
     else:
         console.print(Text("Nobody is left to send to." if plan.rows else "The list has no rows."))
     for number, sample in enumerate(plan.samples, 1):
-        console.print()
-        if isinstance(sample, str):
-            panel = Panel(
-                Text(shown(sample), style="red"), title=f"message {number}: cannot be made", title_align="left"
-            )
-        else:
-            panel = Panel(_sample(sample), title=f"message {number}", title_align="left")
-        console.print(panel, soft_wrap=False)
+        made = not isinstance(sample, str)
+        show_message(f"message {number}{'' if made else ': cannot be made'}", sample, display, lines=TEXT_SHOWN)
 
 
 def no_message_can_be_made(plan: Plan) -> bool:
@@ -111,19 +103,6 @@ def _table(plan: Plan, *, narrow: bool) -> Table:
 
 def _duration(seconds: float) -> str:
     return format_duration(seconds) if seconds else "at once"
-
-
-def _sample(sample: Preview) -> Text:
-    text = Text()
-    for name, value in sample.headers:
-        text.append(f"{name}: ", style="dim").append(f"{value}\n")
-    lines = sample.text.rstrip().splitlines()
-    text.append("\n" + "\n".join(lines[:TEXT_SHOWN]))
-    if len(lines) > TEXT_SHOWN:
-        text.append(f"\n... {len(lines) - TEXT_SHOWN} more lines", style="dim")
-    parts = "text and HTML" if sample.html is not None else "text"
-    text.append(f"\n\n({', '.join([parts, *sample.files])}, {sample.size:,} bytes)", style="dim")
-    return text
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -153,16 +132,5 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "domains_to_look_up": plan.domains_to_group,
         "duration": round(plan.seconds),
         "finished_at": iso_time(time.time() + plan.seconds),
-        "messages": [
-            {"error": sample}
-            if isinstance(sample, str)
-            else {
-                "headers": dict(sample.headers),
-                "text": sample.text,
-                "html": sample.html,
-                "files": list(sample.files),
-                "size": sample.size,
-            }
-            for sample in plan.samples
-        ],
+        "messages": [message_json(sample) for sample in plan.samples],
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaign_cli.cli.main import EPILOG
-from campaign_cli.cli.options import config_options, json_option
+from campaign_cli.cli.options import config_options, json_option, message_options
 from campaign_cli.cli.streams import check_written
-from campaign_cli.model.errors import ExitCode
+from campaign_cli.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from campaign_cli.cli.display import Display
@@ -27,10 +29,7 @@ ASK_ABOVE = 300
 
 @click.command(epilog=EPILOG, short_help="Send to everyone on a list who has not had it yet.")
 @click.argument("contacts", metavar="LIST")
-@click.option("-t", "--template", metavar="PATH", help="The template: a .html, .mjml, .md or .txt file, or a folder.")
-@click.option("--from", metavar="MAILBOX", help="Who sends: 'Ada <ada@example.org>'.")
-@click.option("--subject", metavar="TEXT", help="The subject; may use the list's columns, as the template may.")
-@click.option("--name", metavar="NAME", help="The campaign's name; strftime fields make a series: weekly-%Y-%m-%d.")
+@message_options
 @click.option(
     "--relay", multiple=True, metavar="URL", help="smtps://user@host or smtp://user@host:587; repeat for a backup."
 )
@@ -46,8 +45,9 @@ ASK_ABOVE = 300
 @click.option("--max-runtime", metavar="TIME", help="Stop after this long: 55m, 2h.")
 @click.option("--not-after", metavar="WHEN", help="Send to nobody from then on: 2027-03-01T18:00+01:00.")
 @click.option("--report", metavar="FILE", help="Where the report goes. [default: NAME-report.csv]")
-@click.option("--email-column", metavar="NAME", help="The list's address column. [default: email, e-mail, mail ...]")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; touch neither network nor state.")
+@click.option("--to", metavar="ADDRESS", help="Send one test message to this address, and to nobody else.")
+@click.option("--as", "like", metavar="ADDRESS", help="With --to: as this contact would get it. [default: the first]")
 @click.option("--sandbox", is_flag=True, help="Send to a server of its own on this machine, which keeps every message.")
 @click.option("--resend-uncertain", is_flag=True, help="Send again to those whose message may or may not have arrived.")
 @click.option(
@@ -60,7 +60,7 @@ ASK_ABOVE = 300
 @click.option("--log-file", metavar="FILE", help="Write what becomes of every recipient to this file.")
 @json_option
 @config_options
-def send(contacts: str, config: Path | None, **options: Any) -> int:
+def send(contacts: str, config: Path | None, to: str | None, like: str | None, **options: Any) -> int:
     """Send the template to every contact of LIST who has not had it yet.
 
     LIST is CSV, TSV, JSON lines or XLSX; - is standard input. Running the same campaign again sends only to those
@@ -68,7 +68,14 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
     """
     from campaign_cli.config.load import read_settings
 
+    if like and not to:
+        raise UsageError("--as says whose message a test is: say with --to where it goes")
     settings, wrong = read_settings(config, options)
+    if to:
+        if settings.dry_run:
+            raise UsageError("--to sends a message, and --dry-run sends nothing: `campaign preview` shows messages")
+        # A test has no report.
+        settings = replace(settings, report=Path(os.devnull))
 
     from campaign_cli.cli.display import Display
     from campaign_cli.cli.logs import start_logging
@@ -81,6 +88,10 @@ def send(contacts: str, config: Path | None, **options: Any) -> int:
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
     for warning in prepared.warnings:
         display.tell(f"note: {warning}")
+    if to:
+        from campaign_cli.cli.trial import try_one
+
+        return try_one(settings, prepared, display, to=to, like=like)
     if settings.dry_run:
         from campaign_cli.cli.plan_view import no_message_can_be_made, show_plan
         from campaign_cli.engine.plan import make_plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
@@ -17,6 +18,7 @@ from campaign_cli.content.multipart import MULTIPART, Body, alternative, mixed, 
 from campaign_cli.content.shapes import Filled
 from campaign_cli.content.template import Template
 from campaign_cli.content.transfer import encoded
+from campaign_cli.content.trial import TrialTemplate
 from campaign_cli.content.unsubscribe import VARIABLE, Unsubscribe
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
@@ -83,6 +85,12 @@ class Composer:
         parts = (self.signer, self._unsubscribe, self._images, self._attachments)
         more = [made_of for each in parts if each and (made_of := each.made_of())]
         return sha256(json.dumps([fields, self._template.made_of(), *more]).encode()).hexdigest()
+
+    def for_trial(self) -> Composer:
+        """One that makes the same messages, marked as tests."""
+        trial = copy(self)
+        trial._template = TrialTemplate.of(self._template)
+        return trial
 
     def compose(self, address: Address, fields: Mapping[str, str], *, message_id: str, date: float) -> Message:
         """The message for one contact. `message_id` has its angle brackets, `date` is UTC seconds.

@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.worker import ENOUGH, Order, answered
 from campaign_cli.engine.process import program, spawned
-from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, ComposeError, ResourceError
 from campaign_cli.model.frames import HEAD, framed
@@ -48,6 +48,13 @@ BUFFER = 1024 * 1024
 """Bytes that can be received from a worker at once: a batch of usual messages. It grows for larger ones."""
 
 
+class MessageIds(Protocol):
+    """What knows recipients' Message-IDs: a ledger."""
+
+    def message_id(self, recipient: Recipient, domain: str) -> str:
+        """The recipient's, with its angle brackets."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Recipients composed together. `deaths` counts the workers that died of it."""
@@ -65,7 +72,7 @@ class Composers:
     def __init__(
         self,
         composer: Composer,
-        ledger: LedgerView,
+        message_ids: MessageIds,
         *,
         workers: int,
         clock: Callable[[], float],
@@ -74,7 +81,7 @@ class Composers:
     ) -> None:
         """`most_in_hand` is for those who say when they `let_go` of a message."""
         self._composer = composer
-        self._ledger = ledger
+        self._message_ids = message_ids
         self._most = workers
         self._clock = clock
         self._failed = failed
@@ -89,7 +96,7 @@ class Composers:
     def compose(self, recipients: Sequence[Recipient], composed: Composed) -> None:
         """Have the messages of `recipients` made; `composed` is told later, of some or all of them at once."""
         domain = self._composer.domain
-        message_ids = [self._ledger.message_id(recipient, domain) for recipient in recipients]
+        message_ids = [self._message_ids.message_id(recipient, domain) for recipient in recipients]
         batch = Batch(recipients, composed, self._clock(), message_ids)
         self._waiting.append(batch)
         self._assign()

@@ -36,7 +36,7 @@ def asks_dns(settings: Settings) -> bool:
     return not (off or settings.sandbox)
 
 
-def _known_groups(settings: Settings, shared: SharedState) -> Providers:
+def known_groups(settings: Settings, shared: SharedState) -> Providers:
     """The providers, and the domains whose MX hosts are remembered in their groups. Asks nobody."""
     if not asks_dns(settings):
         return settings.providers
@@ -48,7 +48,7 @@ def enrol(ledger: Ledger, shared: SharedState, settings: Settings, prepared: Pre
     """Make the prepared list the campaign's: all of it, or nothing when it raises."""
     source, template = prepared.contacts.source, str(prepared.template.path)
     digest = prepared.contacts.digest()
-    with closing(_batches(prepared.contacts, _known_groups(settings, shared))) as found:
+    with closing(_batches(prepared.contacts, known_groups(settings, shared))) as found:
         ledger.enrol(found, source=source, template=template, digest=digest, now=time.time())
 
 

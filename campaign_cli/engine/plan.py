@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,18 +11,16 @@ from pathlib import Path
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.preview import Preview, preview
 from campaign_cli.engine.campaign import read_shared
-from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.enrolment import asks_dns, enrol
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.engine.routes import check_served
+from campaign_cli.engine.samples import composed
 from campaign_cli.engine.schedule import Schedule
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
-from campaign_cli.model.errors import CampaignError
-from campaign_cli.model.recipient import Recipient
 from campaign_cli.policy.budgets import DAY, Budget
 from campaign_cli.policy.limits import expected_duration, left
 from campaign_cli.policy.providers import Providers
@@ -175,34 +172,10 @@ def _to_group(groups: Sequence[Group], settings: Settings) -> int:
 def _samples(ledger: LedgerView, prepared: Prepared) -> tuple[Preview | str, ...]:
     """The first messages; for one that cannot be made, why."""
     recipients = ledger.samples(SAMPLES)
-    made = asyncio.run(_composed(recipients, ledger, prepared)) if recipients else []
+    made = composed(recipients, prepared.composer, ledger)
     return tuple(
         preview(message)
         if isinstance(message, Message)
         else f"line {recipient.line}, {recipient.address.email}: {message}"
         for recipient, message in zip(recipients, made, strict=True)
     )
-
-
-async def _composed(recipients: Sequence[Recipient], ledger: LedgerView, prepared: Prepared) -> list[Message | str]:
-    """Made as a run makes them: in another process, for a template is a program, and may have no end."""
-    made: dict[int, Message | str] = {}
-    done = asyncio.get_running_loop().create_future()
-
-    def composed(those: Sequence[Recipient], messages: Sequence[Message | str]) -> None:
-        made.update(zip([recipient.id for recipient in those], messages, strict=True))
-        if len(made) == len(recipients) and not done.done():
-            done.set_result(None)
-
-    def failed(error: CampaignError) -> None:
-        if not done.done():
-            done.set_exception(error)
-
-    composers = Composers(prepared.composer, ledger, workers=1, clock=time.time, failed=failed)
-    try:
-        for recipient in recipients:
-            composers.compose([recipient], composed)
-        await done
-    finally:
-        composers.close()
-    return [made[recipient.id] for recipient in recipients]

@@ -238,7 +238,7 @@ class Run:
                 await self._until_open()
                 if ends := self._schedule.ends(time.time()):
                     self._stop_at(*ends)
-            async with self._relays() as relays:
+            async with relays_of(self._prepared) as relays:
                 routes = self._routes(relays)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
@@ -338,16 +338,6 @@ class Run:
     @property
     def _ending(self) -> bool:
         return bool(self._stopped or self._error)
-
-    @asynccontextmanager
-    async def _relays(self) -> AsyncIterator[tuple[Relay, ...]]:
-        if self._prepared.sandbox is None:
-            yield self._prepared.relays
-            return
-        from campaign_cli.transport.sandbox import Sandbox
-
-        async with Sandbox(self._prepared.sandbox) as sandbox:
-            yield (Relay(sandbox.host, sandbox.port, Tls.OFF),)
 
     # ---- when it may be sent ----
 
@@ -458,6 +448,18 @@ class Run:
             say = self._answer if self._signals else self._tell
             say(f"stopping: {why}; {what}writing the report {self._prepared.report}{at_once}")
             self.progress.stopping = why
+
+
+@asynccontextmanager
+async def relays_of(prepared: Prepared) -> AsyncIterator[tuple[Relay, ...]]:
+    """The relays of the campaign; for the sandbox its own server, while the block runs."""
+    if prepared.sandbox is None:
+        yield prepared.relays
+        return
+    from campaign_cli.transport.sandbox import Sandbox
+
+    async with Sandbox(prepared.sandbox) as sandbox:
+        yield (Relay(sandbox.host, sandbox.port, Tls.OFF),)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -191,6 +191,12 @@ class SharedState:
             )
             return self._connection.total_changes() - before
 
+    def suppression(self, address: Address) -> str | None:
+        """Why the address is never mailed; None: it may be."""
+        with translated(self.path):
+            row = self._connection.execute("SELECT reason FROM suppressions WHERE key = ?", (address.key,)).fetchone()
+            return str(row[0]) if row else None
+
     def suppressions(self) -> Iterator[Suppression]:
         """Every suppressed address, by address."""
         with translated(self.path):

@@ -85,7 +85,7 @@ def test_campaign_yaml_goes_before_the_template_and_a_column_that_is_not_there_i
     assert "campaign.yaml:1: attachments: 'nr' is not a column of the list" in told.err
     (folder / "campaign.yaml").write_text("attachments: terms.pdf\n")
     plan = json.loads(campaign("send", "list.csv", "-t", "hello.txt", "--dry-run", "--json").out)
-    assert plan["messages"][0]["files"] == ["terms.pdf"]
+    assert [file["name"] for file in plan["messages"][0]["files"]] == ["terms.pdf"]
     (folder / "campaign.yaml").write_text("attachments: []\n")
     plan = json.loads(campaign("send", "list.csv", "-t", "hello.txt", "--dry-run", "--json").out)
     assert plan["messages"][0]["files"] == []
