@@ -258,9 +258,9 @@ class Lane:
         """Wait for budget; but what does not fit into a day of a warm-up is for another run."""
         if not warming or seconds <= self._rooms.patience or self._in_flight:
             return self._rest(seconds, what)
-        for queue in self._ready.queues.values():
-            while queue:
-                self._rooms.composers.let_go(len(queue.popleft().message.content))
+        for ready in self._ready:
+            self._rooms.composers.let_go(len(ready.message.content))
+        self._ready.clear()
         return 0.0
 
     def _rest(self, seconds: float, what: str) -> float:

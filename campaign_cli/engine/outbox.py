@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 
 from campaign_cli.engine.rooms import Ready
 from campaign_cli.model.dns import Exchange
@@ -22,6 +24,9 @@ class Outbox:
 
     def __len__(self) -> int:
         return sum(map(len, self.queues.values()))
+
+    def __iter__(self) -> Iterator[Ready]:
+        return chain.from_iterable(self.queues.values())
 
     def clear(self) -> None:
         """Let go of all."""

@@ -38,11 +38,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server of the class it is given."""
     with ExitStack() as running:
 
-        def start(server: type[Server], **options: str | bool) -> Server:
+        def start(server: type[Server], **options: str | bool | tuple[str, int]) -> Server:
             unpacked = os.environ.get(f"JUDGES_{server.__name__.upper()}")
             if not unpacked:
                 pytest.skip("there is no server: start these tests with tests/judges/run")
-            return running.enter_context(server(Path(unpacked), tmp_path / "server", **options))
+            return running.enter_context(server(Path(unpacked), tmp_path / server.__name__.lower(), **options))
 
         yield start
 

@@ -19,7 +19,7 @@ def refusal(kind: str) -> str:
 
 CONFIGURATION = rf"""
 primary_hostname = exim.judge.test
-local_interfaces = 127.0.0.1
+local_interfaces = %(host)s
 daemon_smtp_ports = %(port)d
 keep_environment =
 disable_ipv6
@@ -101,8 +101,16 @@ class Exim(Server):
     accepted = ("250", "")
     recipient_header = "Envelope-To"
 
-    def __init__(self, unpacked: Path, root: Path, *, certificate: str = "", login: bool = False) -> None:
-        super().__init__(unpacked, root)
+    def __init__(
+        self,
+        unpacked: Path,
+        root: Path,
+        *,
+        at: tuple[str, int] | None = None,
+        certificate: str = "",
+        login: bool = False,
+    ) -> None:
+        super().__init__(unpacked, root, at)
         for name in ("var/spool/exim4", "var/log/exim4"):
             self.folder(name, EXIM)
         tls = "tls_advertise_hosts ="
@@ -110,7 +118,9 @@ class Exim(Server):
             self.write("etc/exim4/both.pem", certificate)
             tls = "tls_certificate = /etc/exim4/both.pem\ntls_privatekey = /etc/exim4/both.pem"
         access = "deny !authenticated = *\n    message = relay not permitted" if login else ""
-        self.write("etc/exim4/exim4.conf", CONFIGURATION % {"port": self.port, "tls": tls, "access": access})
+        self.write(
+            "etc/exim4/exim4.conf", CONFIGURATION % {"host": self.host, "port": self.port, "tls": tls, "access": access}
+        )
 
     @property
     def version(self) -> str:

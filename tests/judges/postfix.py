@@ -44,7 +44,7 @@ virtual_transport = %(transport)s
 """
 
 MASTER = """
-127.0.0.1:%(port)d inet n - n - - smtpd
+%(host)s:%(port)d inet n - n - - smtpd
 cleanup  unix n - n - 0 cleanup
 qmgr     unix n - n 300 1 qmgr
 tlsmgr   unix - - n 1000? 1 tlsmgr
@@ -85,8 +85,10 @@ class Postfix(Server):
     accepted = ("250", "2.0.0")
     recipient_header = "Delivered-To"
 
-    def __init__(self, unpacked: Path, root: Path, *, certificate: str = "", lmtp: int = 0) -> None:
-        super().__init__(unpacked, root)
+    def __init__(
+        self, unpacked: Path, root: Path, *, at: tuple[str, int] | None = None, certificate: str = "", lmtp: int = 0
+    ) -> None:
+        super().__init__(unpacked, root, at)
         self._greylist = Greylist()
         self.folder("var/spool/postfix", 0)
         for name in QUEUE.split():
@@ -104,8 +106,11 @@ class Postfix(Server):
                 "smtpd_tls_received_header = yes"
             )
         transport = f"lmtp:inet:127.0.0.1:{lmtp}" if lmtp else "virtual"
-        self.write("etc/postfix/main.cf", MAIN % {"greylist": self._greylist.port, "transport": transport, "tls": tls})
-        self.write("etc/postfix/master.cf", MASTER % {"port": self.port})
+        self.write(
+            "etc/postfix/main.cf",
+            MAIN % {"greylist": self._greylist.port, "transport": transport, "tls": tls},
+        )
+        self.write("etc/postfix/master.cf", MASTER % {"host": self.host, "port": self.port})
         self.write("etc/postfix/rcpt", refusals(AT_RCPT) + "/^defer\\+/ greylist\n")
         self.write("etc/postfix/data", refusals(AT_DATA))
         self.write("etc/postfix/content", CONTENT)

@@ -74,10 +74,10 @@ class Server(ABC):
     recipient_header: str
     """Where a stored message says whom it was for."""
 
-    def __init__(self, unpacked: Path, root: Path) -> None:
+    def __init__(self, unpacked: Path, root: Path, at: tuple[str, int] | None = None) -> None:
         subprocess.run(["cp", "-a", unpacked, root], check=True)
         self.root = root
-        self.port = free_port()
+        self.host, self.port = at or ("127.0.0.1", free_port())
         self._process: subprocess.Popen[bytes] | None = None
         self.write("etc/passwd", ACCOUNTS)
         self.write("etc/group", GROUPS)
@@ -150,7 +150,7 @@ class Server(ABC):
             out = (self.root.parent / f"{self.root.name}.out").read_text()
             raise AssertionError(f"it ended with {self._process.returncode}: {out}")
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE) as connection:
+            with socket.create_connection((self.host, self.port), timeout=DEADLINE) as connection:
                 greeting = connection.recv(3)
                 connection.sendall(b"QUIT\r\n")
                 return greeting == b"220"

@@ -1,0 +1,118 @@
+"""Two thousand recipients of twenty domains, straight to real mail servers that a real nameserver names."""
+
+import socket
+from collections import Counter
+
+import pytest
+
+from tests.integration.nameserver import start_nsd
+from tests.judges.exim import Exim
+from tests.judges.postfix import Postfix
+from tests.judges.rows import counted
+from tests.judges.server import REFUSED
+
+EACH = 100
+"""Recipients of each domain."""
+
+HOSTS = """
+postfix A 127.0.0.2
+exim A 127.0.0.3
+dead A 127.0.0.9
+"""
+DOMAINS = [
+    *(["MX 10 postfix"] for _ in range(5)),
+    *(["MX 10 exim", "MX 20 postfix"] for _ in range(4)),
+    *(["MX 10 dead", "MX 20 exim"] for _ in range(2)),
+    *(["MX 10 dead", "MX 10 postfix"] for _ in range(2)),
+    ["MX 10 postfix", "MX 10 exim"],
+    ["MX 10 nowhere", "MX 20 exim"],
+    ["A 127.0.0.2"],
+    ["A 127.0.0.3"],
+    ["MX 0 ."],
+    ["MX 10 dead"],
+    [],
+]
+"""What DNS says of each: shared and mixed MX sets, hosts that are dead or have no address, an implicit MX of each
+server, a null MX, nothing but a dead host; the last does not exist."""
+
+NULL, DEAD, GONE = 17, 18, 19
+ONE_PROVIDERS = (0, 5, 9, 11, 13, 15)
+"""Domains that the user calls one provider, though their MX sets are six."""
+
+
+def zone() -> str:
+    records = enumerate(DOMAINS)
+    return HOSTS + "".join(f"d{number} {record}\n" for number, each in records for record in each)
+
+
+def local_part(number: int) -> str:
+    kind = {3: "bounce+", 5: "full+", 7: "busy+", 9: "blocked+"}.get(number % 20, "")
+    return f"{kind}p{number}"
+
+
+@pytest.fixture
+def nameserver(tmp_path):
+    (tmp_path / "nsd").mkdir()
+    process, port = start_nsd(tmp_path / "nsd", {"zz": zone()})
+    yield port
+    process.terminate()
+    process.communicate()
+
+
+@pytest.fixture
+def port() -> int:
+    """One that is free on every address."""
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        return listener.getsockname()[1]
+
+
+def test_two_thousand_recipients_get_it_straight_from_us_as_each_servers_log_says(
+    campaign, start, certificates, nameserver, port
+) -> None:
+    postfix = start(Postfix, at=("127.0.0.2", port), certificate=certificates.issue("elsewhere.test"))
+    exim = start(Exim, at=("127.0.0.3", port), certificate=certificates.issue("elsewhere.test"))
+    servers = {"postfix.zz": postfix, "d15.zz": postfix, "exim.zz": exim, "d16.zz": exim}
+    addresses = [f"{local_part(number)}@d{domain}.zz" for number in range(EACH) for domain in range(len(DOMAINS))]
+    campaign.write_list([["email", "name", "number"], *([each, "Ann", "1"] for each in addresses)])
+    one = ", ".join(f"d{number}.zz" for number in ONE_PROVIDERS)
+    (campaign.folder / "campaign.yaml").write_text(
+        f"template: hello.txt\ndelivery: mx\nmx: {{port: {port}, allow_private: true}}\npatience: 0s\n"
+        f"dns: {{nameservers: ['127.0.0.1:{nameserver}']}}\nretry: {{base: 1h}}\n"
+        f"providers:\n  default: {{rate: none}}\n  acme: {{domains: [{one}], rate: none, connections: 4}}\n"
+    )
+
+    ended = campaign("send", "list.csv")
+    report = campaign.report("list-hello")
+    print(counted([row["status"] for row in report]))
+
+    assert ended.code == 75, ended.err
+    assert [row["email"] for row in report] == addresses
+    delivered = {server: Counter() for server in (postfix, exim)}
+    refused = {server: Counter() for server in (postfix, exim)}
+    for row in report:
+        local, domain = row["email"].removesuffix(".zz").split("@d")
+        kind = local.partition("+")[0] if "+" in local else ""
+        said = (row["status"], row["enhanced_code"], row["attempts"], row["route"])
+        if int(domain) == NULL:
+            assert said == ("bounced", "5.1.10", "0", "")
+        elif int(domain) == GONE:
+            assert said == ("bounced", "5.1.2", "0", "")
+        elif int(domain) == DEAD:
+            assert said == ("deferred", "4.4.1", "1", "")
+        else:
+            server = servers[row["route"]]
+            assert (row["attempts"], row["tls"]) == ("1", "TLSv1.3, unverified"), row
+            if not kind:
+                assert row["status"] == "delivered", row
+                delivered[server][row["email"], row["message_id"]] += 1
+            else:
+                code, enhanced = REFUSED[kind]
+                assert (row["status"], row["code"]) == ("deferred" if code < 500 else "bounced", str(code)), row
+                refused[server][row["email"], code, enhanced] += 1
+    for server in (postfix, exim):
+        log = server.settled_log()
+        print(f"{server.version}: {log.delivered.total()} delivered, {log.refused.total()} refused")
+        assert log.delivered == delivered[server]
+        assert log.refused == refused[server]
+        assert len(server.stored()) == delivered[server].total()
