@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +173,11 @@ def test_a_filter_that_is_not_there_is_said(campaign) -> None:
     campaign.write_list([["email", "name", "number"], ["a@yahoo.com", "A", "1"]])
     ended = campaign("check", "list.csv", "-t", "hello.txt", "--rspamd", "http://127.0.0.1:1", "--json")
     assert ("spam.verdict", "first message") in found(ended)
+
+
+def test_a_list_on_standard_input_is_looked_at_also_where_the_template_is_wrong(campaign) -> None:
+    (campaign.folder / "page.txt").write_text("---\nsubject: x\nfrom: a@gmail.com\n---\n{{ nmae }} http://club.zz\n")
+    command = [sys.executable, "-m", "campaign_cli", "check", "-", "-t", "page.txt", "--json"]
+    ran = subprocess.run(command, cwd=campaign.folder, input=b"email,name\na@yahoo.com,A\n", capture_output=True)
+    rules = [each["id"] for each in json.loads(ran.stdout)["findings"]]
+    assert rules == ["template.column", "from.free-mail", "links.http", "unsubscribe.missing", "auth.unsigned"]
