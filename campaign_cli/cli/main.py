@@ -13,7 +13,19 @@ from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 from campaign_cli.model.shortage import shortage_in
 
-COMMANDS = ("new", "preview", "send", "report", "status", "resolve", "providers", "explain", "suppress", "dkim")
+COMMANDS = (
+    "new",
+    "preview",
+    "check",
+    "send",
+    "report",
+    "status",
+    "resolve",
+    "providers",
+    "explain",
+    "suppress",
+    "dkim",
+)
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
-import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -144,6 +142,8 @@ def _keep(
 
 def _browse(path: Path, display: Display) -> None:
     """Open the page in the person's browser, or say where it is."""
+    import webbrowser
+
     screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
     if screen and webbrowser.open(path.resolve().as_uri()):
         display.tell(f"opened in the browser: {path}")
@@ -153,6 +153,8 @@ def _browse(path: Path, display: Display) -> None:
 
 def _temporary(page: bytes) -> Path:
     """A file that only its owner reads, and that stays: the browser reads it when this command has ended."""
+    import tempfile
+
     try:
         handle, name = tempfile.mkstemp(prefix="campaign-preview-", suffix=".html")
         with open(handle, "wb") as file:
@@ -179,6 +181,8 @@ def _make_folder(folder: Path) -> None:
 
 def _write(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
     """Write these files, each whole or not at all; none of them where one is there that must not be lost."""
+    import tempfile
+
     if there := [path for path in contents if os.path.lexists(path)]:
         if not overwrite:
             raise UsageError(f"{there[0]} is there already: name another place, or say --overwrite")

@@ -9,7 +9,6 @@ import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
 from campaign_cli.cli.streams import check_written, print_json
-from campaign_cli.policy.providers import BY_MX
 
 NARROW = 80
 """Columns of a terminal below which the table leaves out how a provider is connected to: limits go before that."""
@@ -94,6 +93,8 @@ def _limit(row: dict[str, Any]) -> str:
 
 
 def _domains(row: dict[str, Any]) -> str:
+    from campaign_cli.policy.providers import BY_MX
+
     if "relay" in row:
         return "all that it is given"
     if row["provider"] == "default":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from campaign_cli.model.errors import UsageError
@@ -19,6 +17,10 @@ def start(name: str, folder: Path) -> list[str]:
 
     Raises UsageError where there is something already, or it cannot be written.
     """
+    # Only who starts one needs them, not who asks what commands there are.
+    import shutil
+    import tempfile
+
     try:
         with tempfile.TemporaryDirectory(prefix=".campaign-", dir=folder.parent) as place:
             made = shutil.copytree(SHIPPED / name, Path(place) / name, copy_function=shutil.copyfile)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -21,7 +23,9 @@ from campaign_cli.content.shapes import Filled
 from campaign_cli.content.sources import Sources
 from campaign_cli.content.styles import has_styles, inlined
 from campaign_cli.content.variables import undeclared
-from campaign_cli.model.errors import ComposeError, TemplateError
+from campaign_cli.model.errors import ColumnError, ComposeError, IncludeError, TemplateError
+
+_INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+("[^"]*"|'[^']*')(?!\s+ignore)""")
 
 
 class Rendered(NamedTuple):
@@ -150,29 +154,33 @@ class Template:
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
         all else it asks for is one of them. Raises TemplateError with all that is wrong, each with file and line."""
-        findings = []
+        findings: list[TemplateError] = []
         if not self._subject.source:
-            findings.append(f"{self.path}: no subject: {self._manuscript.subject_belongs}, or give --subject")
+            belongs = self._manuscript.subject_belongs
+            findings.append(TemplateError(f"{self.path}: no subject: {belongs}, or give --subject"))
         unknown = list(self._unknown_in_lines(columns)) if columns is not None else []
         for file, environment in self._files.items():
             sources = self._sources.all(environment, file)
             for name, number, what in self._sources.unusable(environment, sources):
-                findings.append(f"{self._manuscript.shown(name)}:{number}: {what}")
+                findings.append(IncludeError(f"{self._manuscript.shown(name)}:{number}: {what}"))
             if self._kind is Kind.MJML and environment is self._environment:
                 # Where Jinja2 has branches and loops, tags that one opens may be closed by another.
                 whole = "{%" not in sources[file]
                 for name, source in sources.items():
                     for number, what in unrendered_faults(source, whole=whole):
-                        findings.append(f"{self._manuscript.shown(name)}:{number}: {what}")
+                        findings.append(TemplateError(f"{self._manuscript.shown(name)}:{number}: {what}"))
             if columns is not None:
                 for name, missing in undeclared(environment, sources, columns).items():
                     unknown += [(f"{self._manuscript.shown(name)}:{number}", variable) for variable, number in missing]
         if columns is not None:
             there = f"the list's columns are: {', '.join(sorted(columns))}"
-            findings += [f"{place}: {_unknown(name, columns)}; {there}" for place, name in unknown]
+            findings += [ColumnError(f"{place}: {_unknown(name, columns)}; {there}", name) for place, name in unknown]
         if findings:
             # A file that both the page and the plain text include is told once.
-            raise TemplateError("\n".join(dict.fromkeys(findings)))
+            told = {str(finding): finding for finding in findings}
+            error = TemplateError("\n".join(told))
+            error.parts = tuple(told.values())
+            raise error
 
     def _unknown_in_lines(self, columns: Collection[str]) -> Iterator[tuple[str, str]]:
         """Each variable of subject, headers and preheader that is no column, with its place."""
@@ -235,12 +243,17 @@ def load_template(
     utm: tuple[tuple[str, str], ...] = (),
     inline_css: bool | None = None,
     locale: str | None = None,
+    lenient: bool = False,
 ) -> Template:
     """The template in the file or folder `path`. What else is given wins over what it says; `utm` goes to links.
 
-    Raises TemplateError, with file and line, for anything that would fail for every contact.
+    A `lenient` one goes without the files that its page includes and that are not there. Raises TemplateError, with
+    file and line, for anything that would fail for every contact.
     """
-    return Template(read_manuscript(path), subject, list_unsubscribe, headers, utm, inline_css, locale)
+    manuscript = read_manuscript(path)
+    if lenient:
+        manuscript = replace(manuscript, body=_INCLUDE.sub(r"\g<0> ignore missing", manuscript.body))
+    return Template(manuscript, subject, list_unsubscribe, headers, utm, inline_css, locale)
 
 
 def _unknown(name: str, columns: Collection[str]) -> str:

@@ -11,7 +11,7 @@ from campaign_cli.content.images import Images, may_show
 from campaign_cli.content.manuscript import Kind
 from campaign_cli.content.template import Template
 from campaign_cli.model.contact import Contact
-from campaign_cli.model.errors import TemplateError
+from campaign_cli.model.errors import AttachmentError, ImageError
 
 TOLD = 20
 """Missing files that are told one by one: a screen of them."""
@@ -27,7 +27,7 @@ def find_images(template: Template, domain: str) -> Images | None:
         return None
     images = Images(template.folder, domain, template.sources, markdown=markdown)
     if images.wrong:
-        raise TemplateError("\n".join(images.wrong))
+        raise ImageError("\n".join(images.wrong))
     return images
 
 
@@ -51,7 +51,7 @@ def find_attachments(
     if attachments.differ and not unknown:
         wrong += _missing(attachments, contacts)
     if wrong:
-        raise TemplateError("\n".join(wrong))
+        raise AttachmentError("\n".join(wrong))
     return attachments
 
 

@@ -237,4 +237,5 @@ def _joined(problems: list[CampaignError]) -> CampaignError:
         return problems[0]
     joined = CampaignError("\n".join(dict.fromkeys(str(problem) for problem in problems)))
     joined.exit_code = problems[0].exit_code
+    joined.parts = tuple(problems)
     return joined

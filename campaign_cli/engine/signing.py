@@ -9,7 +9,7 @@ from campaign_cli.content.dkim import Signer, signing_keys
 from campaign_cli.content.keys import ADVISED, Algorithm, DkimKey, read_key, read_secret
 from campaign_cli.content.unsubscribe import Unsubscribe
 from campaign_cli.ledger.folder import StateFolder
-from campaign_cli.model.errors import ConfigError
+from campaign_cli.model.errors import AlignmentError, ConfigError
 
 SHORTEST_KEY = 32
 """Characters of a key for unsubscribe tokens: as many octets as the HMAC has (RFC 2104 3)."""
@@ -30,7 +30,7 @@ def find_signer(settings: Settings, domain: str, warn: Callable[[str], None]) ->
     chosen = signing_keys(keys, domain)
     if not chosen:
         known = ", ".join(dict.fromkeys(key.domain for key in keys))
-        raise ConfigError(
+        raise AlignmentError(
             [
                 f"{settings.dkim[0].place}: dkim: there is a key for {known}, and none for {domain}, where From is: "
                 f"add one for {domain}, or take dkim out"

@@ -139,8 +139,7 @@ async def _opened(routes: Routes | Exchanges, provider: str, domain: str) -> Ses
 
 async def _charged(shared: SharedState, budgets: tuple[Budget, ...]) -> None:
     """Charge these for one transaction, which starts at once. Raises OverBudgetError where they do not allow it."""
-    loop = asyncio.get_running_loop()
-    granted: asyncio.Future[int] = loop.create_future()
+    granted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     asked = Budgets(shared, granted.set_exception)
     asked.charge("", [(budgets, 1)], lambda counts: granted.set_result(counts[0]))
     if not await granted:

@@ -28,7 +28,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "every recipient has a final result",
     ExitCode.INCOMPLETE: "finished, but some are failed or uncertain",
     ExitCode.USAGE: "the command line is wrong",
-    ExitCode.INPUT: "the list or the template is wrong, what is sent has changed in mid-campaign, or is refused",
+    ExitCode.INPUT: "list or template is wrong, check finds errors, what is sent has changed meanwhile, or is refused",
     ExitCode.NO_ROUTE: "no relay works",
     ExitCode.SYSTEM: "the system has no more memory, processes or open files for it",
     ExitCode.DISK: "the disk is full or cannot be written, or the state is not to be sent from",
@@ -43,6 +43,13 @@ class CampaignError(Exception):
 
     exit_code = ExitCode.INPUT
 
+    parts: tuple[CampaignError, ...] = ()
+    """What it is made of, where it says several things."""
+
+    def singles(self) -> list[CampaignError]:
+        """Itself, or all that it is made of."""
+        return [single for part in self.parts for single in part.singles()] if self.parts else [self]
+
 
 class UsageError(CampaignError):
     """The command line asks for something that cannot be."""
@@ -56,6 +63,26 @@ class ListError(CampaignError):
 
 class TemplateError(CampaignError):
     """The template cannot be used. The text names file and line."""
+
+
+class ColumnError(TemplateError):
+    """The template asks for `column`, which the list does not have."""
+
+    def __init__(self, text: str, column: str) -> None:
+        super().__init__(text)
+        self.column = column
+
+
+class IncludeError(TemplateError):
+    """A file that the template names is not there, or leads back to itself."""
+
+
+class ImageError(TemplateError):
+    """Images that the page shows are missing."""
+
+
+class AttachmentError(TemplateError):
+    """Files that go with messages are missing."""
 
 
 class ChangedError(CampaignError):
@@ -74,6 +101,10 @@ class ConfigError(CampaignError):
     def __init__(self, findings: Sequence[str]) -> None:
         super().__init__("\n".join(findings))
         self.findings = tuple(findings)
+
+
+class AlignmentError(ConfigError):
+    """No key signs for the domain of From."""
 
 
 class NoRouteError(CampaignError):

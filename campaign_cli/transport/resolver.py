@@ -78,6 +78,20 @@ class Resolver:
                 return MailHosts((domain,), min(_ttl(mx), _ttl(address)), None, (0,))
         return _none(Lack.HOST, mx)
 
+    async def records(self, owner: str, kind: str) -> tuple[str, ...] | Unresolved:
+        """The records of a kind at the name `owner`, as zone files have them; of TXT the text. None: empty."""
+        try:
+            asked = name.from_text(f"{owner}.")
+        except (exception.DNSException, UnicodeError) as error:
+            return Unresolved(f"{owner!r} is no name: {error}")
+        said = await self._ask(asked, rdatatype.from_text(kind))
+        if isinstance(said, _Failed):
+            return Unresolved(said.reason)
+        found = said.resolve_chaining().answer if said.rcode() != rcode.NXDOMAIN else None
+        if kind == "TXT":
+            return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in found or ())
+        return tuple(each.to_text() for each in found or ())
+
     async def addresses(self, host: str) -> list[str] | Unresolved:
         """The IP addresses of `host`, those of IPv4 first."""
         found: list[str] = []

@@ -19,6 +19,7 @@ from campaign_cli.model.result import Result
 from campaign_cli.policy.breaker import ILL_AMONG, ILL_OF, REFUSALS_IN_A_ROW
 from campaign_cli.policy.outcomes import CLASSES
 from campaign_cli.policy.providers import DEFAULT, Providers
+from campaign_cli.policy.rules import RULES
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -89,6 +90,11 @@ def test_every_command_and_option_stands_in_the_docs_with_its_help_and_nothing_e
     there = dict(commands(campaign, top()))
     assert documented == there
     assert list(documented) == list(there)
+
+
+def test_every_rule_of_check_stands_in_the_docs_and_nothing_else_does() -> None:
+    there = [(f"`{id_}`", each.severity, each.meaning, each.advice, each.source) for id_, each in RULES.items()]
+    assert table("check.md", "Rules") == there
 
 
 def test_the_exit_codes_are_the_same_in_the_docs_and_in_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,141 @@
+"""`campaign check`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from campaign_cli.cli.main import EPILOG
+from campaign_cli.cli.options import config_options, json_option, message_options
+from campaign_cli.cli.streams import check_written, shown
+from campaign_cli.model.errors import ExitCode, UsageError
+from campaign_cli.model.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from campaign_cli.cli.display import Display
+    from campaign_cli.engine.checking import Checked
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
+
+SPAMD = 783
+"""The port of SpamAssassin's spamd where none is given."""
+
+
+@click.command(epilog=EPILOG, short_help="Say everything that is wrong before anything is sent.")
+@click.argument("contacts", metavar="LIST")
+@message_options
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--rspamd", metavar="URL", help="Ask this rspamd about the first message: http://127.0.0.1:11333.")
+@click.option("--spamassassin", metavar="HOST:PORT", help="Ask this spamd about the first message.")
+@json_option
+@config_options
+def check(
+    contacts: str,
+    config: Path | None,
+    strict: bool,
+    rspamd: str | None,
+    spamassassin: str | None,
+    **options: Any,
+) -> int:
+    """Make the message of every contact of LIST, look at all of them and at DNS, and say everything that is wrong.
+
+    It sends nothing and leaves no state. Errors end in exit code 65; warnings alone do so with --strict.
+    """
+    from campaign_cli.config.load import read_settings
+
+    settings, wrong = read_settings(config, options)
+
+    from campaign_cli.cli.display import Display
+    from campaign_cli.engine.checking import Filters
+    from campaign_cli.engine.checking import check as look
+
+    display = Display(quiet=False, json=settings.json)
+    with display.busy(f"checking {contacts}"):
+        checked = look(
+            settings,
+            contacts,
+            now=datetime.now().astimezone(),
+            stdin=sys.stdin.buffer,
+            wrong=wrong,
+            filters=Filters(rspamd, _host_and_port(spamassassin)),
+        )
+    if display.json:
+        display.say_json(_as_json(checked))
+    else:
+        _show(checked, display)
+    check_written()
+    bad = checked.findings if strict else checked.count(Severity.ERROR)
+    return ExitCode.INPUT if bad else ExitCode.DONE
+
+
+def _host_and_port(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = text.partition(":")
+    if not host or not (port.isdecimal() or not port):
+        raise UsageError(f"--spamassassin {text!r}: give HOST or HOST:PORT")
+    return host, int(port or SPAMD)
+
+
+def _show(checked: Checked, display: Display) -> None:
+    from rich.text import Text
+
+    from campaign_cli.policy.rules import RULES
+
+    for finding in checked.findings:
+        rule = RULES[finding.rule]
+        line = Text(f"{rule.severity}", STYLES[rule.severity])
+        line.append(f" {shown(finding.place)}: {rule.meaning}: {shown(finding.what)}{_rows(finding)}", "default")
+        display.console.print(line)
+        display.console.print(Text(f"      {rule.advice} [{finding.rule}; {rule.source}]", "dim"))
+    for note in checked.notes:
+        display.tell(f"note: {note}")
+    errors, warnings = checked.count(Severity.ERROR), checked.count(Severity.WARNING)
+    display.tell(
+        f"{checked.source}: {_count(checked.rows, 'row')}, {checked.invalid:,} invalid, "
+        f"{_count(checked.duplicates, 'duplicate')}; {_count(checked.rendered, 'message')} looked at: "
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    )
+
+
+def _rows(finding: Finding) -> str:
+    if not finding.line:
+        return ""
+    return f" (line {finding.line})" if finding.rows == 1 else f" ({finding.rows:,} rows, first line {finding.line})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _as_json(checked: Checked) -> dict[str, Any]:
+    from campaign_cli.policy.rules import RULES
+
+    return {
+        "source": checked.source,
+        "rows": checked.rows,
+        "invalid": checked.invalid,
+        "duplicates": checked.duplicates,
+        "messages": checked.rendered,
+        "errors": checked.count(Severity.ERROR),
+        "warnings": checked.count(Severity.WARNING),
+        "findings": [
+            {
+                "id": each.rule,
+                "severity": RULES[each.rule].severity,
+                "place": each.place,
+                "what": each.what,
+                "meaning": RULES[each.rule].meaning,
+                "advice": RULES[each.rule].advice,
+                "source": RULES[each.rule].source,
+                "rows": each.rows or None,
+                "line": each.line or None,
+            }
+            for each in checked.findings
+        ],
+        "notes": list(checked.notes),
+    }
