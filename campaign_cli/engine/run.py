@@ -239,7 +239,8 @@ class Run:
                 if ends := self._schedule.ends(time.time()):
                     self._stop_at(*ends)
             async with relays_of(self._prepared) as relays:
-                routes = self._routes(relays)
+                most = sessions_allowed(self._settings.max_connections)
+                routes = routes_of(self._settings, relays, self._passwords, most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
                     self._start_lanes(group, rooms)
@@ -253,13 +254,6 @@ class Run:
             for timer in (deadline, self._closing):
                 if timer:
                     timer.cancel()
-
-    def _routes(self, relays: tuple[Relay, ...]) -> Routes | Exchanges:
-        most = sessions_allowed(self._settings.max_connections)
-        if self._settings.direct and not relays:
-            resolver = Resolver(self._settings.dns or Dns())
-            return Exchanges(self._settings.direct, resolver, max_sessions=most, chance=random.random)
-        return Routes(relays, self._passwords, max_sessions=most, budgets=self._settings.relay_budgets)
 
     def _rooms(
         self,
@@ -448,6 +442,16 @@ class Run:
             say = self._answer if self._signals else self._tell
             say(f"stopping: {why}; {what}writing the report {self._prepared.report}{at_once}")
             self.progress.stopping = why
+
+
+def routes_of(
+    settings: Settings, relays: tuple[Relay, ...], passwords: Passwords, max_sessions: int
+) -> Routes | Exchanges:
+    """The ways to hand mail over: by `relays`, which the sandbox is one of; or without any."""
+    if settings.direct and not relays:
+        resolver = Resolver(settings.dns or Dns())
+        return Exchanges(settings.direct, resolver, max_sessions=max_sessions, chance=random.random)
+    return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
 
 
 @asynccontextmanager

@@ -13,19 +13,22 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import write_shared
 from campaign_cli.engine.enrolment import known_groups
+from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.engine.passwords import Passwords
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.routes import Routes
-from campaign_cli.engine.run import relays_of
+from campaign_cli.engine.run import relays_of, routes_of
 from campaign_cli.engine.samples import FreshIds, as_recipients, composed
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
+from campaign_cli.model.dns import Lack, Unresolved
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.envelope import Envelope, Message
-from campaign_cli.model.errors import CampaignError, ExitCode, ListError
+from campaign_cli.model.errors import CampaignError, ExitCode, ListError, NoRouteError
 from campaign_cli.model.outcome import Outcome, Verdict
 from campaign_cli.policy.budgets import Budget
+from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
@@ -108,9 +111,9 @@ async def _sent(
 ) -> tuple[str, Ending]:
     """The route that it went, and how it ended."""
     async with relays_of(prepared) as relays:
-        routes = Routes(relays, passwords, max_sessions=1, budgets=settings.relay_budgets)
+        routes = routes_of(settings, relays, passwords, max_sessions=1)
         try:
-            session = await routes.open(provider)
+            session = await _opened(routes, provider, transaction.envelope.recipient.domain)
             try:
                 budget = settings.providers.get(provider).budget
                 await _charged(shared, (budget, *routes.budget(session.route)))
@@ -120,6 +123,18 @@ async def _sent(
                 await routes.close(session)
         finally:
             await routes.close_idle()
+
+
+async def _opened(routes: Routes | Exchanges, provider: str, domain: str) -> Session:
+    """A session that the message can go over. Raises NoRouteError where there is none."""
+    exchange = (await routes.exchanges_of([domain]))[domain] if isinstance(routes, Exchanges) else None
+    if isinstance(exchange, Lack | Unresolved):
+        why = exchange.reason if isinstance(exchange, Unresolved) else exchange
+        raise NoRouteError(f"{domain} cannot be sent to: {why}")
+    session = await routes.open(provider, exchange)
+    if isinstance(session, Refusal):
+        raise NoRouteError(f"{domain} cannot be sent to: {session}")
+    return session
 
 
 async def _charged(shared: SharedState, budgets: tuple[Budget, ...]) -> None:

@@ -165,3 +165,18 @@ def test_a_dry_run_says_that_it_goes_direct_and_what_that_needs(campaign) -> Non
     assert ended.code == 0, ended.err
     assert ended.out.count("delivery: mx") == 1
     assert "PTR" in ended.out
+
+
+def test_a_test_message_goes_straight_too_or_says_why_it_cannot(campaign, logs, nameserver, port) -> None:
+    campaign.write_list([["email", "name", "number"], ["p@first.zz", "P", "1"]])
+    configure(campaign, nameserver, f"{{port: {port}, allow_private: true}}")
+
+    def tried(address: str):
+        return campaign("send", "list.csv", "-t", "hello.txt", "--to", address)
+
+    ended = tried("me@backup.zz")
+    assert ended.code == 0, ended.err
+    assert "mx2.zz said: 250" in ended.out
+    assert taken(logs["mx2"]) == {"me@backup.zz": 1}
+    assert "null.zz cannot be sent to: the domain takes no mail (null MX)" in tried("me@null.zz").err
+    assert "down.zz cannot be sent to: " in tried("me@down.zz").err
