@@ -33,7 +33,6 @@ class Exchanges:
     Hosts of the same preference are taken by `chance`, a number from 0 to 1 for each.
     """
 
-    direct = True
     limited = warming = False
 
     def __init__(self, direct: Direct, resolver: Resolver, *, max_sessions: int, chance: Callable[[], float]) -> None:

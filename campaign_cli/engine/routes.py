@@ -104,8 +104,6 @@ class Routes:
     failed is tried again by itself, and as soon as it works, its work comes back to it.
     """
 
-    direct = False
-
     def __init__(
         self, relays: Sequence[Relay], passwords: Passwords, *, max_sessions: int, budgets: Mapping[str, Budget]
     ) -> None:
@@ -120,6 +118,7 @@ class Routes:
         self._idle: deque[Session] = deque()
         self._changed = asyncio.Condition()
         self._ranked = len({relay.priority for relay in relays}) > 1
+        self._closing = False
         self._worked = False
         self._down_since: float | None = None
 
@@ -177,6 +176,7 @@ class Routes:
 
     async def close_idle(self) -> None:
         """End the sessions that were given back, and try no relay any more."""
+        self._closing = True
         triers = [way.trier for way in self._ways.values() if way.trier]
         for task in triers:
             task.cancel()
@@ -296,7 +296,8 @@ class Routes:
 
     async def _try_again(self, way: _Way) -> None:
         """Until it works: as soon as it does, lanes that find others' sessions outranked come back to it."""
-        while not way.proven:
+        # To be cancelled may come to nothing, where what is waited for happens at that moment (bpo-37658).
+        while not (way.proven or self._closing):
             until = way.given_up_until if way.given_up else way.cooling_until
             await asyncio.sleep(max(until - time.monotonic(), FIRST_COOLING))
             async with way.lock:

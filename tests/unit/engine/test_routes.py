@@ -269,6 +269,32 @@ def test_a_relay_that_works_again_is_found_out_while_another_does_its_work(world
     assert [moment for moment, host in world.tried if host == "main"] == [0, 1, 3, 7, 15, 31]
 
 
+def test_a_relay_that_is_being_tried_again_does_not_keep_the_run_from_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        world.trying_again = True
+        world.turn("main", DOWN)
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
+        await routes.open("gmail")
+        trying = asyncio.Event()
+
+        async def open_session(relay: Relay, password: str | None) -> Session | Refusal:
+            trying.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                # What it waited for has just happened: then it is not cancelled.
+                return DOWN
+            raise AssertionError
+
+        monkeypatch.setattr(module, "open_session", open_session)
+        await trying.wait()
+        await routes.close_idle()
+
+    run(main())
+
+
 def test_a_relay_that_was_given_up_is_tried_again_after_a_while_that_grows(world: World) -> None:
     async def main() -> list[object]:
         world.trying_again = True
