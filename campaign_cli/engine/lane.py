@@ -349,11 +349,12 @@ class Lane:
         for task in (*self._opening, *self._addressing):
             task.cancel()
         await asyncio.gather(*self._opening, *self._addressing, *self._closing, return_exceptions=True)
-        for session in self._sessions:
-            session.client = None
-            await self._rooms.routes.give_back(session)
+        sessions = tuple(self._sessions)
         self._sessions.clear()
         self._progress.sessions = 0
+        for session in sessions:
+            session.client = None
+        await asyncio.gather(*map(self._rooms.routes.give_back, sessions))
 
     # ---- what sessions ask and tell ----
 
