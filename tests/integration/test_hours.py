@@ -28,6 +28,10 @@ def write_list(campaign, zones=("UTC",)):
     campaign.write_list([["email", "name", "number", "zone"], *rows])
 
 
+def connections(server):
+    return sum(entry["what"] == "connect" for entry in server.log)
+
+
 def window(start, end):
     """From so many hours from now to so many, by UTC's clock."""
     now = datetime.now(UTC)
@@ -60,9 +64,10 @@ def test_after_its_last_moment_nothing_new_is_started(campaign, start_server):
     states = Counter(row["status"] for row in campaign.report())
     assert 0 < states["delivered"] == len(server.taken()) < ROWS
     assert states["pending"] == ROWS - states["delivered"]
-    before = len(server.log)
+    # What the run before has pipelined the server may still be reading.
+    before = connections(server)
     assert campaign("send", "list.csv", "--not-after", soon).code == 75
-    assert len(server.log) == before
+    assert connections(server) == before
 
 
 def test_each_contact_has_the_hours_of_their_own_time_zone(campaign, start_server):
