@@ -39,7 +39,9 @@ class SmtpServer:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        # The last line may be half written.
+        whole, _, _ = self.log_file.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def taken(self) -> Counter[str]:
         """How many messages it took for each address."""
