@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.model.direct import Direct
@@ -15,8 +16,10 @@ from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.connect import Refusal, open_session
-from campaign_cli.transport.resolver import Resolver
 from campaign_cli.transport.session import Session
+
+if TYPE_CHECKING:
+    from campaign_cli.transport.resolver import Resolver
 
 log = logging.getLogger(__name__)
 

@@ -261,9 +261,7 @@ class Routes:
         """The relays that may be tried for `provider` now, of the lowest priority there is, the least used first."""
         now = time.monotonic()
         there = [
-            way
-            for way in self._ways.values()
-            if way.relay.serves(provider) and not way.given_up and way.cooling_until <= now and not way.rest
+            way for way in self._serving(provider) if not way.given_up and way.cooling_until <= now and not way.rest
         ]
         first = min((way.relay.priority for way in there), default=0)
         return sorted(
@@ -368,7 +366,7 @@ class Routes:
     def _until_next_try(self, provider: str) -> float:
         """Seconds until a relay may be tried again; raises NoRouteError when it is time to give up."""
         now = time.monotonic()
-        serving = [way for way in self._ways.values() if way.relay.serves(provider)]
+        serving = self._serving(provider)
         hopeful = [way for way in serving if not way.given_up]
         if not any(way.open or way.rest for way in hopeful):
             self._down_since = self._down_since or now

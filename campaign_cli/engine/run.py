@@ -44,7 +44,6 @@ from campaign_cli.model.result import Result
 from campaign_cli.policy.limits import expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
-from campaign_cli.transport.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -449,6 +448,9 @@ def routes_of(
 ) -> Routes | Exchanges:
     """The ways to hand mail over: by `relays`, which the sandbox is one of; or without any."""
     if settings.direct and not relays:
+        # Slow to load, and relays do not need it.
+        from campaign_cli.transport.resolver import Resolver
+
         resolver = Resolver(settings.dns or Dns())
         return Exchanges(settings.direct, resolver, max_sessions=max_sessions, chance=random.random)
     return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
