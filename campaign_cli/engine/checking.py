@@ -20,12 +20,11 @@ from campaign_cli.content.attachments import Attachments
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.dkim import Signer
 from campaign_cli.content.lint import lint, measured
-from campaign_cli.content.template import load_template
 from campaign_cli.engine.attachments import find_images
 from campaign_cli.engine.authentication import judged_sender, look_up, readable_keys
 from campaign_cli.engine.composers import Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
-from campaign_cli.engine.preparation import prepare
+from campaign_cli.engine.preparation import prepare, template_at
 from campaign_cli.engine.samples import FreshIds
 from campaign_cli.engine.signing import find_unsubscribe
 from campaign_cli.ledger.folder import StateFolder, default_root
@@ -233,16 +232,7 @@ def _made_of_what_is_right(settings: Settings, source: str, stdin: BinaryIO, col
     try:
         if settings.template is None:
             raise TemplateError("there is none")
-        template = load_template(
-            settings.template,
-            subject=settings.subject,
-            list_unsubscribe=settings.list_unsubscribe,
-            headers=settings.headers,
-            utm=settings.utm,
-            inline_css=settings.inline_css,
-            locale=settings.locale,
-            lenient=True,
-        )
+        template = template_at(settings.template, settings, lenient=True)
         sender = settings.sender or parse_mailbox(template.sender_text or "")
         images = unsubscribe = None
         with suppress(CampaignError):

@@ -172,20 +172,26 @@ def _opened(
         problems.append(error)
     try:
         if settings.template:
-            template = load_template(
-                settings.template,
-                subject=settings.subject,
-                list_unsubscribe=settings.list_unsubscribe,
-                headers=settings.headers,
-                utm=settings.utm,
-                inline_css=settings.inline_css,
-                locale=settings.locale,
-            )
+            template = template_at(settings.template, settings)
             made = {VARIABLE} if settings.unsubscribe and settings.unsubscribe.url else set()
             template.check({*contacts.columns, *made} if contacts else None)
     except CampaignError as error:
         problems.append(error)
     return contacts, template
+
+
+def template_at(path: Path, settings: Settings, *, lenient: bool = False) -> Template:
+    """The template at `path`, with what the settings say of it. `lenient` and errors are those of `load_template`."""
+    return load_template(
+        path,
+        subject=settings.subject,
+        list_unsubscribe=settings.list_unsubscribe,
+        headers=settings.headers,
+        utm=settings.utm,
+        inline_css=settings.inline_css,
+        locale=settings.locale,
+        lenient=lenient,
+    )
 
 
 def _name(settings: Settings, source: str, now: datetime) -> str:
