@@ -10,6 +10,7 @@ from importlib import resources
 
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
+from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.values import EntriesError
 from campaign_cli.config.warmup import warmup_plan
 from campaign_cli.policy.limits import Pace, parse_pace
@@ -92,14 +93,11 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case "rate":
                 if pace := _pace(given, complain):
                     changed = replace(changed, pace=pace)
-            case "warmup":
-                try:
-                    changed = replace(changed, warmup=warmup_plan(given))
-                except EntriesError as error:
-                    for place, what in error.findings:
-                        complain(place, f"warmup: {what}")
-                except ValueError as error:
-                    complain(given.place, f"warmup: {error}")
+            case "warmup" | "retry":
+                changed = _planned(key, changed, given, complain)
+            case "connection_rate":
+                if pace := _pace(given, complain):
+                    changed = replace(changed, connection_rate=pace)
             case "connections":
                 changed = replace(changed, connections=_number(key, given, CONNECTIONS, complain) or 1)
             case "messages_per_connection":
@@ -111,10 +109,23 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case _:
                 complain(
                     given.place,
-                    f"{key!r} is no setting of a provider: there are rate, warmup, connections, "
-                    "messages_per_connection, domains and mx_suffixes",
+                    f"{key!r} is no setting of a provider: there are rate, warmup, connections, connection_rate, "
+                    "messages_per_connection, retry, domains and mx_suffixes",
                 )
     return changed
+
+
+def _planned(key: str, provider: Provider, given: Given, complain: Complain) -> Provider:
+    try:
+        if key == "retry":
+            return replace(provider, retry=retry_schedule(given))
+        return replace(provider, warmup=warmup_plan(given))
+    except EntriesError as error:
+        for place, what in error.findings:
+            complain(place, f"{key}: {what}")
+    except ValueError as error:
+        complain(given.place, f"{key}: {error}")
+    return provider
 
 
 def _domains(key: str, given: Given, complain: Complain) -> tuple[str, ...]:

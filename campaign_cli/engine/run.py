@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from signal import Signals
@@ -17,6 +17,7 @@ from typing import Any
 
 from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
+from campaign_cli.config.shaping import shaping_of
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
@@ -41,7 +42,7 @@ from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.result import Result
-from campaign_cli.policy.limits import expected_duration
+from campaign_cli.policy.limits import UNLIMITED, expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 
@@ -171,8 +172,14 @@ class Run:
             seconds=time.monotonic() - started,
             report=str(self._prepared.report),
             stopped=self._stopped,
-            next_due=self._schedule.opens(min(work.due_at for work in left)) if left else None,
+            next_due=self._schedule.opens(min(map(self._due_at, left))) if left else None,
         )
+
+    def _due_at(self, work: Work) -> float:
+        """When the next of a group may be sent to (UTC seconds)."""
+        shared = self._campaign.shared
+        backoff = shared.backoffs.get(work.provider)
+        return max(work.due_at, time.time() + backoff.until - shared.now()) if backoff else work.due_at
 
     def _exit_code(self, states: dict[str, int]) -> ExitCode:
         if self._signals:
@@ -200,7 +207,10 @@ class Run:
         """How long the lane's limit makes the run."""
         budget = self._campaign.shared.today(self._settings.providers.get(lane.provider).budget)
         charges = self._campaign.shared.charges(budget)
-        seconds = expected_duration(budget.pace, charges, lane.total - lane.settled, self._campaign.shared.now())
+        left, now = lane.total - lane.settled, self._campaign.shared.now()
+        seconds = expected_duration(budget.pace, charges, left, now)
+        if backoff := self._campaign.shared.backoffs.get(lane.provider):
+            seconds = max(seconds, backoff.seconds(left, now))
         progress.expected_end = max(progress.expected_end, time.time() + seconds)
 
     def _domains_to_group(self) -> dict[str, Work]:
@@ -274,6 +284,8 @@ class Run:
             patience=self._settings.patience,
             allotment=Allotment(self._settings.limit),
             replies=replies_of(self._settings),
+            shaping=shaping_of(self._settings),
+            shared=self._campaign.shared,
             suppressions=suppressions,
             opens_for=self._schedule.opens_for if self._schedule.by_contact and not sandbox else None,
             halt=self._halt,
@@ -313,7 +325,10 @@ class Run:
             # What the lane before has settled must not look to this one as if it had not.
             rooms.committer.commit()
             progress.finished = False
-            self._lanes[group] = Lane(self._settings.providers.get(group), rooms, progress)
+            provider = self._settings.providers.get(group)
+            if self._prepared.sandbox:
+                provider = replace(provider, retry=None, connection_rate=UNLIMITED)
+            self._lanes[group] = Lane(provider, rooms, progress)
             await self._lanes[group].drain()
             if group not in self._joined:
                 break

@@ -20,7 +20,8 @@ from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
 from campaign_cli.policy.breaker import REFUSALS_IN_A_ROW, RefusalsInARow
 from campaign_cli.policy.outcomes import CLASSES
-from campaign_cli.policy.retry import next_attempt
+from campaign_cli.policy.retry import RetrySchedule, next_attempt
+from campaign_cli.policy.shaping import asked_rest
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.transaction import Ending
 
@@ -45,8 +46,9 @@ SETTLED = Settled()
 class Settlement:
     """Settles the transactions of one lane with the ledger."""
 
-    def __init__(self, rooms: Rooms, progress: LaneProgress) -> None:
+    def __init__(self, rooms: Rooms, progress: LaneProgress, retry: RetrySchedule) -> None:
         self._rooms = rooms
+        self._retry = retry
         self._progress = progress
         self._losses: Counter[int] = Counter()
         self._refusals = RefusalsInARow()
@@ -66,7 +68,8 @@ class Settlement:
             verdict = replace(verdict, outcome=Outcome.DEFERRED)
         state, due_at = State(verdict.outcome), 0.0
         if state is State.DEFERRED:
-            state, due_at = self._deferred(recipient)
+            answer = ending.answer
+            state, due_at = self._deferred(recipient, asked_rest(answer.text) if isinstance(answer, Reply) else 0.0)
         reason = self._bounced(recipient, verdict) if state is State.BOUNCED else _reason(state, ending)
         return self._record(recipient, state, ending, reason, due_at)
 
@@ -128,15 +131,16 @@ class Settlement:
         self._progress.attempts -= 1
         log.info("line %d, %s: given back: %s", recipient.line, recipient.address.email, ending.answer)
 
-    def _deferred(self, recipient: Recipient) -> tuple[State, float]:
-        """When it is tried again; EXPIRED when its time is over."""
+    def _deferred(self, recipient: Recipient, asked: float = 0.0) -> tuple[State, float]:
+        """When it is tried again, not before `asked` seconds; EXPIRED when its time is over."""
         now = time.time()
         at = next_attempt(
-            self._rooms.retry,
+            self._retry,
             attempts=recipient.attempts + 1,
             first_attempt_at=recipient.first_attempt_at or now,
             now=now,
             chance=random.random(),  # noqa: S311
+            asked=asked,
         )
         if at is None:
             return State.EXPIRED, 0.0

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import apsw
 
+from campaign_cli.ledger.backoffs import Backoffs
 from campaign_cli.ledger.clock import BudgetClock
 from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
 from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Lack, MailHosts
-from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.budgets import OF_OTHERS, Budget
 from campaign_cli.policy.limits import Allowance, Charge, allowance
 
 SCHEMA = "shared-schema"
@@ -46,6 +47,7 @@ class SharedState:
         """How a ledger attaches the same file."""
         self._connection = connection
         self._clock = clock
+        self.backoffs = Backoffs(path, connection, clock)
 
     @classmethod
     def open(cls, path: Path) -> SharedState:
@@ -94,13 +96,15 @@ class SharedState:
                     )
         return granted
 
-    def allowance(self, budget: Budget) -> Allowance:
-        """What the budget allows now, charging nothing."""
+    def allowance(self, *budgets: Budget, wanted: int = 1) -> Allowance:
+        """What all of these allow now, and when they allow `wanted`. Charges nothing."""
         with translated(self.path):
-            return self._allowance(self._today(budget), self._clock.now())
+            now = self._clock.now()
+            allowed = [self._allowance(self._today(budget), now, wanted) for budget in budgets]
+            return Allowance(min(each.free for each in allowed), max(each.wait for each in allowed))
 
-    def _allowance(self, budget: Budget, now: float) -> Allowance:
-        return allowance(budget.pace, self._charges(budget, now), now)
+    def _allowance(self, budget: Budget, now: float, wanted: int = 1) -> Allowance:
+        return allowance(budget.pace, self._charges(budget, now), now, wanted)
 
     def charges(self, budget: Budget) -> list[Charge]:
         """What counts against the budget now, oldest first."""
@@ -129,17 +133,20 @@ class SharedState:
             "SELECT until, count FROM charges WHERE provider = ? AND until > ? ORDER BY until",
             (budget.name, now - budget.pace.memory),
         )
-        return [Charge(until, count) for until, count in rows]
+        return list(map(Charge._make, rows))
 
     def charged(self) -> list[str]:
-        """Whose budgets have been charged lately: providers, and relays with a rate."""
+        """Whose budgets have been charged lately: providers' and other groups', by name."""
         with translated(self.path):
-            return [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
+            names = [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
+            return [name for name in names if not name.startswith(OF_OTHERS)]
 
     def forget_old_charges(self) -> None:
-        """Drop the charges that no limit can ask about any more."""
+        """Drop the charges, and the refusals counted, that nothing can ask about any more."""
         with translated(self.path), transaction(self._connection):
-            self._connection.execute("DELETE FROM charges WHERE until < ?", (self._clock.now() - CHARGE_MEMORY,))
+            before = (self._clock.now() - CHARGE_MEMORY,)
+            self._connection.execute("DELETE FROM charges WHERE until < ?", before)
+            self._connection.execute("DELETE FROM displeasures WHERE at < ?", before)
 
     def epoch(self, campaign: str) -> int:
         """How often the campaign's ledger was opened for sending, as far as is known here."""

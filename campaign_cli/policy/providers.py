@@ -8,7 +8,8 @@ from hashlib import blake2b
 
 from campaign_cli.policy.budgets import Budget, Warmup
 from campaign_cli.policy.domains import is_public, suffixes
-from campaign_cli.policy.limits import Pace
+from campaign_cli.policy.limits import UNLIMITED, Pace
+from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT = "default"
 """The name under which every domain that belongs to no provider is configured."""
@@ -35,6 +36,9 @@ class Provider:
     messages_per_connection: int
     mx_suffixes: tuple[str, ...] = ()
     warmup: Warmup | None = None
+    connection_rate: Pace = UNLIMITED
+    retry: RetrySchedule | None = None
+    """When its deferred recipients are tried again; None: as all others."""
 
     @property
     def budget(self) -> Budget:

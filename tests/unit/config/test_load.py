@@ -20,6 +20,7 @@ from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.policy.shaping import ShapingRule
 
 EVERYTHING = """
 name: weekly
@@ -45,6 +46,7 @@ max_connections: 40
 dns: {nameservers: [192.0.2.53, '192.0.2.54:5353', '2001:db8::53', '[::1]:54'], timeout: 3s, concurrency: 9}
 providers: {office: {domains: [example.com]}}
 replies: [{id: mine, class: rate, words: slow down, source: me}]
+shaping: [{id: ours, provider: yahoo, words: slow down, after: 2/h, suspend: 1h, source: us}]
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
 patience: 30s
 workers: 3
@@ -108,6 +110,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         password=Password(tmp_path / "secret", "pass show mail"),
         max_connections=40,
         replies=(Rule("mine", ReplyClass.RATE, "me", text=r"slow\ down"),),
+        shaping=(ShapingRule("ours", "us", "yahoo", text=r"slow\ down", count=2, period=3600.0, suspend=3600.0),),
         dns=Dns((("192.0.2.53", 53), ("192.0.2.54", 5353), ("2001:db8::53", 53), ("::1", 54)), 3.0, 9),
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
