@@ -439,8 +439,10 @@ class Lane:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
         verdict = self._rooms.replies.classify(ending.answer, ending.phase, self._provider.name)
-        # A server that has taken mail and ends the session at MAIL, which names nobody, has had enough of the session.
+        # A server that has taken mail and refuses the session's next at MAIL, which names nobody, has had enough of it.
         enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
+        if enough and verdict.outcome is Outcome.RETURNED:
+            session.transactions = self._provider.messages_per_connection
         excused = self._stopping or transaction.behind or enough
         self._adapt(verdict, session)
         settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
