@@ -26,7 +26,7 @@ print_topbitchars
 log_file_path = /var/log/exim4/%%slog
 log_selector = +received_recipients
 smtp_accept_queue_per_connection = 0
-smtp_accept_max_per_connection = 100
+smtp_accept_max_per_connection = 20
 acl_smtp_rcpt = rcpt
 acl_smtp_predata = predata
 acl_smtp_data = data

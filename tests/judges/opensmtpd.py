@@ -1,4 +1,4 @@
-"""OpenSMTPD: its configuration, and how its log is read. It has one Maildir, pipelines nothing and knows no SMTPUTF8."""
+"""OpenSMTPD: its configuration, and how its log is read. It has one Maildir, no PIPELINING, no SMTPUTF8."""
 
 import re
 from collections import Counter
@@ -34,8 +34,8 @@ _REFUSED = re.compile(r' smtp failed-command command="RCPT TO:<(\S+?)>[^"]*" res
 
 
 class OpenSmtpd(Server):
-    """With `certificate` (its chain and key in PEM) it offers STARTTLS, with `login` as well it takes mail from USER only,
-    who logs in by PLAIN or LOGIN."""
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS; with `login` as well it takes mail from USER
+    only, who logs in by PLAIN or LOGIN."""
 
     accepted = ("250", "2.0.0")
     recipient_header = "Delivered-To"

@@ -80,8 +80,8 @@ _CONTENT_REFUSED = re.compile(r"/cleanup\[\d+\]: \w+: reject: header To: .* to=<
 
 
 class Postfix(Server):
-    """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port, with `auth`
-    it takes mail only from those whose login by CRAM-MD5 the Dovecot at that port finds right."""
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port. With
+    `auth` it takes mail only from those whose login, by CRAM-MD5, the Dovecot at that port finds right."""
 
     accepted = ("250", "2.0.0")
     queued = re.compile(r"\bqueued as (\w+)")

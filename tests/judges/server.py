@@ -53,9 +53,9 @@ REFUSED = {
     "moody": (451, "4.3.0"),
     "defer": (451, "4.7.1"),
 }
-"""The answers of Exim and Postfix by the beginning of the local part: four at RCPT (`defer` the first time only), `early` at
-DATA (Exim with BDAT: to the content, for it asks no ACL before), `blocked` to the content, `moody` at DATA (Postfix) or
-to the content (Exim)."""
+"""What Exim and Postfix answer, by the beginning of the local part: four at RCPT (`defer` the first time only), `early`
+at DATA (Exim with BDAT: to the content, for it asks no ACL before), `blocked` to the content, `moody` at DATA (Postfix)
+or to the content (Exim)."""
 
 
 _QUEUED_AS = re.compile(r"\bid ([\w-]+)")

@@ -1,4 +1,4 @@
-"""Two thousand recipients by three real relays with STARTTLS and logins: what the report says is what their logs say."""
+"""Two thousand recipients by three real relays with STARTTLS and logins: the report says what their logs say."""
 
 from collections import Counter
 
@@ -92,9 +92,7 @@ def judge(report, servers) -> Counter[tuple[bool, str]]:
     return Counter((row["provider"] == "acme", row["route"]) for row in report)
 
 
-def test_two_thousand_recipients_go_by_three_relays_as_is_configured_and_each_log_says(
-    campaign, servers, send
-) -> None:
+def test_two_thousand_recipients_go_by_three_relays_as_is_configured_and_each_log_says(campaign, servers, send) -> None:
     ended = send(PASSWORD)
 
     assert ended.code == 75, ended.err
