@@ -213,7 +213,12 @@ class Lane:
         self, exchanges: Exchanges, recipients: Sequence[Recipient], made: Sequence[Message | str]
     ) -> None:
         """Find out where each goes. Until then they count as being composed."""
-        self._take(recipients, made, await exchanges.exchanges_of(each.address.domain for each in recipients))
+        try:
+            found = await exchanges.exchanges_of(each.address.domain for each in recipients)
+        except CampaignError as error:
+            self._rooms.halt(error)
+        else:
+            self._take(recipients, made, found)
 
     def _addressed_all(self, task: asyncio.Task[None]) -> None:
         self._addressing.discard(task)
