@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.model.direct import Direct
@@ -29,6 +29,11 @@ LEFT_ALONE = 60.0
 
 ASKED_AT_ONCE = 20
 """Domains of one batch that DNS is asked about at once."""
+
+REMEMBERED = 20_000
+"""Domains, and addresses that failed, that are kept in mind: some 15 MB of each, however many a list has."""
+
+T = TypeVar("T")
 
 
 class Exchanges:
@@ -63,7 +68,7 @@ class Exchanges:
             if isinstance(answer, Unresolved):
                 return answer
             found = answer
-            self._found[domain] = time.monotonic() + found.ttl, found
+            _remember(self._found, domain, (time.monotonic() + found.ttl, found))
         return found.lack or found.exchange
 
     async def _check_answered(self, answer: object) -> None:
@@ -120,7 +125,7 @@ class Exchanges:
             opened = await open_session(self._relay(host, address, Tls.OFF), None, address=address)
         if isinstance(opened, Refusal):
             opened = Refusal(opened.phase, opened.answer, opened.lasting, f"{host} [{address}] ")
-            self._failed[address] = time.monotonic() + LEFT_ALONE, opened
+            _remember(self._failed, address, (time.monotonic() + LEFT_ALONE, opened))
         return opened
 
     def _relay(self, host: str, address: str, tls: Tls) -> Relay:
@@ -185,6 +190,14 @@ class Exchanges:
     def exhausted(self, route: str, answer: Answer) -> bool:
         """The same."""
         return False
+
+
+def _remember(memory: dict[str, T], key: str, value: T) -> None:
+    """Keep `value` in mind, and forget the oldest where that is too much."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]
 
 
 def is_public(address: str) -> bool:
