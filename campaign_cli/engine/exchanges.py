@@ -7,11 +7,12 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Exchange, Lack, MailHosts, Unresolved
+from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
@@ -29,6 +30,11 @@ LEFT_ALONE = 60.0
 ASKED_AT_ONCE = 20
 """Domains of one batch that DNS is asked about at once."""
 
+REMEMBERED = 20_000
+"""Domains, and addresses that failed, that are kept in mind: some 15 MB of each, however many a list has."""
+
+T = TypeVar("T")
+
 
 class Exchanges:
     """Opens sessions with the MX hosts of domains, at most `max_sessions` at once. Takes the place of `Routes`.
@@ -45,10 +51,11 @@ class Exchanges:
         self._room = asyncio.Semaphore(max_sessions)
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
         self._found: dict[str, tuple[float, MailHosts]] = {}
+        self._unanswered = 0
         self._failed: dict[str, tuple[float, Refusal]] = {}
 
     async def exchanges_of(self, domains: Iterable[str]) -> dict[str, Exchange | Lack | Unresolved]:
-        """Where the mail of each goes; or why nowhere, for ever or for now."""
+        """Where the mail of each goes; or why nowhere, for ever or for now. Raises NoRouteError when nobody answers."""
         asked = sorted(set(domains))
         return dict(zip(asked, await asyncio.gather(*map(self._exchange_of, asked)), strict=True))
 
@@ -57,14 +64,25 @@ class Exchanges:
         if found is None or until < time.monotonic():
             async with self._asking:
                 answer = await self._resolver.mail_hosts(domain)
+                await self._check_answered(answer)
             if isinstance(answer, Unresolved):
                 return answer
             found = answer
-            self._found[domain] = time.monotonic() + found.ttl, found
+            _remember(self._found, domain, (time.monotonic() + found.ttl, found))
         return found.lack or found.exchange
 
+    async def _check_answered(self, answer: object) -> None:
+        """Raises NoRouteError when so many in a row had no answer that it may not be the domains, and it is not."""
+        self._unanswered = self._unanswered + 1 if isinstance(answer, Unresolved) else 0
+        if self._unanswered and self._unanswered % ASKED_AT_ONCE == 0 and (why := await self._resolver.trouble()):
+            raise NoRouteError(
+                f"DNS cannot be asked ({why}), and it alone knows where mail goes: "
+                "mend that and run the same command again"
+            )
+
     async def open(self, provider: str, exchange: Exchange | None) -> Session | Refusal:
-        """A session with the first of its hosts that gives one; else what the last of them said."""
+        """A session with the first of its hosts that gives one; else what the last of them said. Raises NoRouteError
+        when nobody answers where hosts are."""
         await self._room.acquire()
         opened: Session | Refusal | None = None
         try:
@@ -81,6 +99,7 @@ class Exchanges:
         left = self._direct.addresses
         for _, host in sorted(exchange, key=lambda each: (each[0], self._chance())):
             addresses = await self._resolver.addresses(host)
+            await self._check_answered(addresses)
             if isinstance(addresses, Unresolved):
                 last = Refusal(Phase.CONNECT, Silence(f"{host}: {addresses.reason}"), lasting=False)
                 continue
@@ -106,7 +125,7 @@ class Exchanges:
             opened = await open_session(self._relay(host, address, Tls.OFF), None, address=address)
         if isinstance(opened, Refusal):
             opened = Refusal(opened.phase, opened.answer, opened.lasting, f"{host} [{address}] ")
-            self._failed[address] = time.monotonic() + LEFT_ALONE, opened
+            _remember(self._failed, address, (time.monotonic() + LEFT_ALONE, opened))
         return opened
 
     def _relay(self, host: str, address: str, tls: Tls) -> Relay:
@@ -171,6 +190,14 @@ class Exchanges:
     def exhausted(self, route: str, answer: Answer) -> bool:
         """The same."""
         return False
+
+
+def _remember(memory: dict[str, T], key: str, value: T) -> None:
+    """Keep `value` in mind, and forget the oldest where that is too much."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]
 
 
 def is_public(address: str) -> bool:

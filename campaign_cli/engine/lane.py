@@ -220,7 +220,12 @@ class Lane:
         self, exchanges: Exchanges, recipients: Sequence[Recipient], made: Sequence[Message | str]
     ) -> None:
         """Find out where each goes. Until then they count as being composed."""
-        self._take(recipients, made, await exchanges.exchanges_of(each.address.domain for each in recipients))
+        try:
+            found = await exchanges.exchanges_of(each.address.domain for each in recipients)
+        except CampaignError as error:
+            self._rooms.halt(error)
+        else:
+            self._take(recipients, made, found)
 
     def _addressed_all(self, task: asyncio.Task[None]) -> None:
         self._addressing.discard(task)
@@ -456,10 +461,11 @@ class Lane:
         """Write down what became of the recipient, and act on what the answer says beyond it."""
         ready = self._in_flight.pop(transaction)
         verdict = self._rooms.replies.classify(ending.answer, ending.phase, self._provider.name)
-        # A server that has taken mail and ends the session at MAIL, which names nobody, has had enough of the session.
+        # A server that has taken mail and refuses the session's next at MAIL, which names nobody, has had enough of it.
         enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
-        slowed = verdict.radius is Radius.PROVIDER
-        excused = self._stopping or transaction.behind or enough or slowed
+        if enough and verdict.outcome is Outcome.RETURNED:
+            session.transactions = self._provider.messages_per_connection
+        excused = self._stopping or transaction.behind or enough or verdict.radius is Radius.PROVIDER
         self._adapt(verdict, ending, session)
         settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
         if settled.due_at is not None:

@@ -332,6 +332,7 @@ class Run:
             await self._lanes[group].drain()
             if group not in self._joined:
                 break
+        self._lanes.pop(group, None)
         self._draining.discard(group)
 
     async def _group(self, rooms: Rooms, progress: LaneProgress, joined: Joined) -> None:

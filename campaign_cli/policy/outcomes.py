@@ -172,9 +172,9 @@ def _verdict(rule: Rule, reply: Reply, phase: Phase) -> Verdict:
     if action is A.SUPPRESS and reply.enhanced.startswith("5.7."):
         # Security or policy (RFC 3463 3.8), whatever the text says of the mailbox.
         action = A.GIVE_UP
-    if reply.code == 421:
+    if reply.code == 421 and radius in NARROW:
         # It closes the session, whatever it answers (RFC 5321 3.8).
-        radius = R.SESSION if radius in NARROW else radius
-        if about_us and outcome is O.DEFERRED:
-            outcome = O.RETURNED
+        radius = R.SESSION
+    if about_us and outcome is O.DEFERRED and (reply.code == 421 or (radius is R.SESSION and not permanent)):
+        outcome = O.RETURNED
     return Verdict(reply_class, outcome, radius, action, rule.id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from dns import asyncresolver, exception, name, rcode, rdatatype, resolver
+from dns._asyncbackend import Socket
+from dns._asyncio_backend import Backend
 from dns.message import QueryMessage
 from dns.nameserver import Do53Nameserver
 
@@ -37,6 +40,7 @@ class Resolver:
         self._resolver.timeout = min(TRY, dns.timeout)
         self._resolver.lifetime = dns.timeout
         self._resolver.use_edns(0, 0, PAYLOAD)
+        self._backend = _Backend()
 
     async def trouble(self) -> str:
         """Why no nameserver can be asked anything, in words; "": one can.
@@ -110,7 +114,7 @@ class Resolver:
         """The answer, whose code is NOERROR or NXDOMAIN; else why there is none."""
         try:
             answer = await self._resolver.resolve(
-                asked, kind, search=False, raise_on_no_answer=False, lifetime=lifetime
+                asked, kind, search=False, raise_on_no_answer=False, lifetime=lifetime, backend=self._backend
             )
         except resolver.NXDOMAIN as error:
             return cast(QueryMessage, error.kwargs["responses"][asked])
@@ -124,6 +128,24 @@ class Resolver:
         except (exception.DNSException, OSError, EOFError) as error:
             return _Failed(f"DNS makes no sense: {error}", lost=True)
         return answer.response
+
+
+class _Backend(Backend):
+    """Leaves no socket open where a question is cancelled while its socket is being opened."""
+
+    async def make_socket(self, *arguments: Any, **options: Any) -> Socket:
+        """A socket for a question."""
+        opening = asyncio.ensure_future(super().make_socket(*arguments, **options))  # type: ignore[no-untyped-call]
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
+
+
+def _close(opened: asyncio.Future[Any]) -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.get_loop().create_task(opened.result().close())
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server of the class it is given."""
     with ExitStack() as running:
 
-        def start(server: type[Server], **options: str | bool | tuple[str, int]) -> Server:
+        def start(server: type[Server], **options: str | int | tuple[str, int]) -> Server:
             unpacked = os.environ.get(f"JUDGES_{server.__name__.upper()}")
             if not unpacked:
                 pytest.skip("there is no server: start these tests with tests/judges/run")

@@ -10,7 +10,8 @@ from aiosmtpd.smtp import SMTP
 from campaign_cli.engine import exchanges as module
 from campaign_cli.engine.exchanges import Exchanges, is_public
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Exchange, Unresolved
+from campaign_cli.model.dns import Exchange, MailHosts, Unresolved
+from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Phase, Silence
 from campaign_cli.transport.connect import Refusal
@@ -73,6 +74,58 @@ def test_so_many_addresses_are_tried_and_no_more_and_those_that_failed_not_at_on
     known = {"a": [f"8.8.8.{number}" for number in range(1, 9)]}
     tried, _ = asked(monkeypatch, known, ((0, "a"),), direct=Direct(addresses=3), times=2)
     assert tried == ["8.8.8.1", "8.8.8.2", "8.8.8.3"]
+
+
+class Domains:
+    """A resolver that knows one host for every domain, but for those that it does not answer for."""
+
+    def __init__(self, *, mute: bool = False, trouble: str = "") -> None:
+        self.asked: list[str] = []
+        self.mute = mute
+        self._trouble = trouble
+
+    async def mail_hosts(self, domain: str) -> MailHosts | Unresolved:
+        self.asked.append(domain)
+        if self.mute:
+            return Unresolved("DNS does not answer in time")
+        return MailHosts((f"mx.{domain}",), 600.0, None, (10,))
+
+    async def trouble(self) -> str:
+        return self._trouble
+
+
+def exchanges(resolver: Any) -> Exchanges:
+    return Exchanges(Direct(), resolver, max_sessions=1, chance=lambda: 0.5)
+
+
+def test_a_domain_is_asked_for_once_as_long_as_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    resolver = Domains()
+    direct = exchanges(resolver)
+    for domains in (["a", "b"], ["b"], ["a", "b", "c"], ["b", "c"], ["a"]):
+        found = asyncio.run(direct.exchanges_of(domains))
+        assert found == {domain: ((10, f"mx.{domain}"),) for domain in domains}
+    assert resolver.asked == ["a", "b", "c", "a"]
+
+
+def test_when_nobody_answers_any_more_that_is_said_once_so_many_in_a_row_were_not_answered() -> None:
+    unresolved = Unresolved("DNS does not answer in time")
+    once = [f"d{number}" for number in range(module.ASKED_AT_ONCE - 1)]
+    resolver = Domains(mute=True, trouble="DNS does not answer in time")
+    direct = exchanges(resolver)
+    assert asyncio.run(direct.exchanges_of(once)) == dict.fromkeys(once, unresolved)
+    resolver.mute = False
+    asyncio.run(direct.exchanges_of(["answered"]))
+    resolver.mute = True
+    assert asyncio.run(direct.exchanges_of(once)) == dict.fromkeys(once, unresolved)
+    with pytest.raises(NoRouteError, match="DNS cannot be asked"):
+        asyncio.run(direct.exchanges_of(["one more"]))
+
+
+def test_domains_that_are_not_answered_for_by_a_nameserver_that_answers_end_nothing() -> None:
+    domains = [f"d{number}" for number in range(module.ASKED_AT_ONCE * 3)]
+    found = asyncio.run(exchanges(Domains(mute=True)).exchanges_of(domains))
+    assert set(found.values()) == {Unresolved("DNS does not answer in time")}
 
 
 def test_a_host_whose_address_dns_does_not_say_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,15 @@ def test_a_full_session_is_closed_and_another_opened(world: Any) -> None:
     assert world.report == dict.fromkeys(names(5), DELIVERED)
 
 
+def test_a_session_that_the_server_calls_full_is_closed_and_costs_nobody_an_attempt_or_a_wait(world: Any) -> None:
+    full = Ending(Phase.MAIL, Reply(452, "4.5.3", "Too many messages sent"))
+    world.script = {"p3": [full], "p5": [full]}
+    world.run(world.lane(*names(7)))
+
+    assert [session.closed for session in world.sessions] == [True, True, False]
+    assert world.report == dict.fromkeys(names(7), DELIVERED)
+
+
 def test_no_more_sessions_are_open_than_the_provider_is_given(world: Any) -> None:
     world.run(world.lane(*names(40), connections=3))
 
