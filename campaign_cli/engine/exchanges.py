@@ -15,6 +15,7 @@ from campaign_cli.model.dns import Exchange, Lack, MailHosts, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.providers import Providers
 from campaign_cli.transport.connect import Refusal, open_session
 from campaign_cli.transport.session import Session
 
@@ -38,9 +39,18 @@ class Exchanges:
 
     limited = warming = False
 
-    def __init__(self, direct: Direct, resolver: Resolver, *, max_sessions: int, chance: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        direct: Direct,
+        resolver: Resolver,
+        providers: Providers,
+        *,
+        max_sessions: int,
+        chance: Callable[[], float],
+    ) -> None:
         self._direct = direct
         self._resolver = resolver
+        self._providers = providers
         self._chance = chance
         self._room = asyncio.Semaphore(max_sessions)
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
@@ -68,7 +78,7 @@ class Exchanges:
         await self._room.acquire()
         opened: Session | Refusal | None = None
         try:
-            opened = await self._first(exchange or ())
+            opened = await self._first(exchange or (), self._providers.get(provider).tls)
         finally:
             if not isinstance(opened, Session):
                 self._room.release()
@@ -76,7 +86,7 @@ class Exchanges:
             log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in exchange or ()), opened)
         return opened
 
-    async def _first(self, exchange: Exchange) -> Session | Refusal:
+    async def _first(self, exchange: Exchange, tls: Tls) -> Session | Refusal:
         last = Refusal(Phase.CONNECT, Silence("no host has an address"), lasting=False)
         left = self._direct.addresses
         for _, host in sorted(exchange, key=lambda each: (each[0], self._chance())):
@@ -88,25 +98,27 @@ class Exchanges:
                 if not left:
                     return last
                 left -= 1
-                opened = await self._opened(host, address)
+                opened = await self._opened(host, address, tls)
                 if isinstance(opened, Session):
                     return opened
                 last = opened
         return last
 
-    async def _opened(self, host: str, address: str) -> Session | Refusal:
+    async def _opened(self, host: str, address: str, tls: Tls) -> Session | Refusal:
         if not (self._direct.allow_private or is_public(address)):
             return Refusal(Phase.CONNECT, Silence(f"{host} has the address {address}, which is not public"), True)
         until, said = self._failed.get(address, (0.0, None))
         if said and until > time.monotonic():
             return said
-        opened = await open_session(self._relay(host, address, Tls.OPPORTUNISTIC), None, address=address)
-        if isinstance(opened, Refusal) and opened.phase is Phase.TLS:
+        opened = await open_session(self._relay(host, address, tls), None, address=address)
+        if isinstance(opened, Refusal) and opened.phase is Phase.TLS and tls is Tls.OPPORTUNISTIC:
             # Nobody asked for TLS: mail that may go in plain text goes, whatever is wrong with theirs (RFC 7435).
             opened = await open_session(self._relay(host, address, Tls.OFF), None, address=address)
         if isinstance(opened, Refusal):
             opened = Refusal(opened.phase, opened.answer, opened.lasting, f"{host} [{address}] ")
-            self._failed[address] = time.monotonic() + LEFT_ALONE, opened
+            if opened.phase is not Phase.TLS:
+                # What is wrong with its TLS is so for those alone who want it.
+                self._failed[address] = time.monotonic() + LEFT_ALONE, opened
         return opened
 
     def _relay(self, host: str, address: str, tls: Tls) -> Relay:

@@ -452,7 +452,7 @@ def routes_of(
         from campaign_cli.transport.resolver import Resolver
 
         resolver = Resolver(settings.dns or Dns())
-        return Exchanges(settings.direct, resolver, max_sessions=max_sessions, chance=random.random)
+        return Exchanges(settings.direct, resolver, settings.providers, max_sessions=max_sessions, chance=random.random)
     return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
 
 

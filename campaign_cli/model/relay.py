@@ -10,13 +10,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class Tls(StrEnum):
-    """How a session with a relay is protected.
+    """How a session is protected.
 
-    `IMPLICIT` from the first byte (RFC 8314); `REQUIRED` by STARTTLS or not at all; `OPPORTUNISTIC` by STARTTLS where
-    it is offered, the certificate unchecked; `OFF` never.
+    `IMPLICIT` from the first byte (RFC 8314), the certificate checked; `VERIFIED` by STARTTLS or not at all, checked;
+    `REQUIRED` the same, unchecked; `OPPORTUNISTIC` by STARTTLS where it is offered, unchecked; `OFF` never.
     """
 
     IMPLICIT = "implicit"
+    VERIFIED = "verified"
     REQUIRED = "required"
     OPPORTUNISTIC = "opportunistic"
     OFF = "off"
@@ -117,10 +118,11 @@ def _tls(scheme: str, host: str, wanted: str) -> Tls:
             raise ValueError("smtps:// is always TLS: take ?tls= out, or write smtp://")
         return Tls.IMPLICIT
     if not wanted:
-        return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.REQUIRED
-    if wanted not in (Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
-        raise ValueError(f"?tls={wanted} is not known: write required, opportunistic or off")
-    return Tls(wanted)
+        return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.VERIFIED
+    if wanted not in (Tls.VERIFIED, Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
+        raise ValueError(f"?tls={wanted} is not known: write verified, required, opportunistic or off")
+    # A relay is known by its name, and may be told a password: where TLS is required, its certificate is checked.
+    return Tls.VERIFIED if wanted == Tls.REQUIRED else Tls(wanted)
 
 
 def is_loopback(host: str) -> bool:

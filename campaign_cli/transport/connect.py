@@ -13,7 +13,7 @@ import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.transport.certificates import context
+from campaign_cli.transport.certificates import CHECKED, context
 from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
@@ -84,14 +84,15 @@ async def open_session(relay: Relay, password: str | None, *, address: str | Non
         await client.connect()
         phase = Phase.EHLO
         await _ehlo(client)
-        if relay.tls in (Tls.REQUIRED, Tls.OPPORTUNISTIC):
+        if relay.tls in (Tls.VERIFIED, Tls.REQUIRED, Tls.OPPORTUNISTIC):
             phase = Phase.TLS
             if client.supports_extension("starttls"):
                 await client.starttls(server_hostname=relay.host)
                 await _ehlo(client)
-            elif relay.tls is Tls.REQUIRED:
+            elif relay.tls is not Tls.OPPORTUNISTIC:
                 _abort(client)
-                return Refusal(phase, Silence("the server does not offer STARTTLS (see ?tls= in the docs)"), True)
+                where = "" if address else " (see ?tls= in the docs)"
+                return Refusal(phase, Silence(f"the server does not offer STARTTLS{where}"), True)
         if relay.user is not None and password is not None:
             phase = Phase.AUTH
             await (client.auth_xoauth2 if relay.xoauth2 else client.login)(relay.user, password)
@@ -140,7 +141,7 @@ def _protection(transport: asyncio.Transport, relay: Relay) -> str:
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return "none"
-    return f"{tls.version()}, {'unverified' if relay.tls is Tls.OPPORTUNISTIC else 'verified'}"
+    return f"{tls.version()}, {'verified' if relay.tls in CHECKED else 'unverified'}"
 
 
 def _refusal(phase: Phase, error: Exception) -> Refusal:

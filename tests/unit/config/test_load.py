@@ -165,7 +165,7 @@ def test_the_command_line_wins_and_its_paths_start_from_the_current_folder(tmp_p
         template=Path("other.md"),
         sender=Mailbox("", Address("bob", "example.net")),
         subject="Other",
-        relays=(Relay("other.example.net", 587, Tls.REQUIRED),),
+        relays=(Relay("other.example.net", 587, Tls.VERIFIED),),
         limit=3,
         max_runtime=3600.0,
         report=Path("other.csv"),

@@ -74,7 +74,7 @@ max_connections: 1001
         "FILE:10: name: must be a text",
         "FILE:11: retry: bas: 2m is not understood: there are base, factor, longest and lifetime",
         "FILE:14: 'color' is no setting of a provider: there are rate, warmup, connections, messages_per_connection, "
-        "domains and mx_suffixes",
+        "tls, domains and mx_suffixes",
         "FILE:15: connections must be a number from 1 to 1000",
         "FILE:16: reply_to: 'nobody' is not a mailbox, such as 'Ada <ada@example.org>': an email address must have an "
         "@-sign",

@@ -1,20 +1,26 @@
 import asyncio
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 from aiosmtpd.smtp import SMTP
 
+from campaign_cli.config.providers import shipped_providers
 from campaign_cli.engine import exchanges as module
 from campaign_cli.engine.exchanges import Exchanges, is_public
 from campaign_cli.model.direct import Direct
 from campaign_cli.model.dns import Exchange, Unresolved
-from campaign_cli.model.relay import Relay
+from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Silence
+from campaign_cli.policy.providers import Providers
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
+
+KNOWN = Providers.of(shipped_providers().values())
 
 
 class Addresses:
@@ -48,7 +54,7 @@ def asked(
         monkeypatch.setattr(module, "open_session", refuse)
         chance = iter(chances)
         resolver: Any = Addresses(known)
-        exchanges = Exchanges(direct or Direct(), resolver, max_sessions=1, chance=lambda: next(chance))
+        exchanges = Exchanges(direct or Direct(), resolver, KNOWN, max_sessions=1, chance=lambda: next(chance))
         for _ in range(times):
             opened = await exchanges.open("p", exchange)
         return opened
@@ -97,26 +103,65 @@ def test_public_addresses_are() -> None:
     assert is_public("2606:4700::1")
 
 
-@pytest.mark.parametrize(("broken", "protection"), [(False, "unverified"), (True, "none")], ids=["TLS", "broken TLS"])
-def test_tls_is_used_where_it_works_and_does_without_where_it_does_not(broken: bool, protection: str) -> None:
+BROKEN = "its TLS is broken"
+
+
+def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """What protects a session with a server whose certificate has that name ("": it has no TLS), or why there is none.
+
+    The provider wants `tls`; the host is mx.test.
+    """
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("elsewhere.test").configure_cert(context)
-    if broken:
+    if name == BROKEN:
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("PSK")
+    elif name:
+        authority.issue_cert(name).configure_cert(context)
 
     async def main() -> str:
         loop = asyncio.get_running_loop()
         listening = await loop.create_server(
-            lambda: SMTP(object(), hostname="judge", loop=loop, tls_context=context), "127.0.0.1", 0
+            lambda: SMTP(object(), hostname="judge", loop=loop, tls_context=context if name else None), "127.0.0.1", 0
         )
         direct = Direct(port=listening.sockets[0].getsockname()[1], allow_private=True)
         resolver: Any = Addresses({"mx.test": ["127.0.0.1"]})
-        session = await Exchanges(direct, resolver, max_sessions=1, chance=lambda: 0.5).open("p", ((10, "mx.test"),))
+        known = Providers.of([replace(KNOWN.get("default"), tls=tls)])
+        exchanges = Exchanges(direct, resolver, known, max_sessions=1, chance=lambda: 0.5)
+        session = await exchanges.open("p", ((10, "mx.test"),))
         listening.close()
-        assert isinstance(session, Session), session
+        if isinstance(session, Refusal):
+            assert session.phase is Phase.TLS
+            return str(session)
         await session.close()
         assert session.route == "mx.test"
         return session.tls
 
-    assert asyncio.run(asyncio.wait_for(main(), 10)).endswith(protection)
+    return asyncio.run(asyncio.wait_for(main(), 10))
+
+
+OTHERS_NAME = "its certificate is not valid: Hostname mismatch"
+NO_OFFER = "the server does not offer STARTTLS"
+
+
+@pytest.mark.parametrize(
+    ("tls", "name", "protection"),
+    [
+        (Tls.OFF, "mx.test", "none"),
+        (Tls.OPPORTUNISTIC, "elsewhere.test", "TLSv1.3, unverified"),
+        (Tls.OPPORTUNISTIC, BROKEN, "none"),
+        (Tls.OPPORTUNISTIC, "", "none"),
+        (Tls.REQUIRED, "elsewhere.test", "TLSv1.3, unverified"),
+        (Tls.REQUIRED, BROKEN, "mx.test [127.0.0.1] TLS failed: "),
+        (Tls.REQUIRED, "", f"mx.test [127.0.0.1] TLS failed: {NO_OFFER}"),
+        (Tls.VERIFIED, "mx.test", "TLSv1.3, verified"),
+        (Tls.VERIFIED, "elsewhere.test", f"mx.test [127.0.0.1] TLS failed: {OTHERS_NAME}"),
+        (Tls.VERIFIED, "", f"mx.test [127.0.0.1] TLS failed: {NO_OFFER}"),
+    ],
+)
+def test_tls_is_what_the_provider_wants_or_there_is_no_session(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: Tls, name: str, protection: str
+) -> None:
+    assert spoken_to(tls, name, monkeypatch, tmp_path).startswith(protection)
