@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,15 @@ class Lack(StrEnum):
         return "5.1.10" if self is Lack.NULL_MX else "5.1.2"
 
 
-Exchange = tuple[tuple[int, str], ...]
-"""The hosts that take a domain's mail, each with its preference, lower first (RFC 5321 5.1); sorted."""
+class Exchange(NamedTuple):
+    """The hosts that take a domain's mail, each with its preference, lower first (RFC 5321 5.1); sorted.
+
+    `sts` are the patterns of those that alone may, by MTA-STS (RFC 8461); none: all. What goes to the same exchange may
+    go over the same session.
+    """
+
+    hosts: tuple[tuple[int, str], ...]
+    sts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ class MailHosts:
     preferences: tuple[int, ...] = field(default=(), compare=False)
 
     @property
-    def exchange(self) -> Exchange:
-        """The hosts with their preferences."""
+    def preferred(self) -> tuple[tuple[int, str], ...]:
+        """The hosts with their preferences, lower first."""
         return tuple(sorted(zip(self.preferences, self.hosts, strict=True)))
 
 

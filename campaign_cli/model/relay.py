@@ -33,6 +33,7 @@ class Relay:
     `from_domains` are those whose mail it takes. Empty: all.
     `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
     `client_cert` is the file of the certificate by which it knows us, `client_key` that of its key; None: the same.
+    `tls_by` is who else wants its `tls`, as the report says it; "": only the settings.
     With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
 
@@ -53,6 +54,7 @@ class Relay:
     xoauth2: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
+    tls_by: str = ""
 
     @property
     def name(self) -> str:

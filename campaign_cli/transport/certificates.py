@@ -23,6 +23,11 @@ def context(relay: Relay) -> ssl.SSLContext | None:
     return _context(relay.tls in CHECKED, authorities, relay.client_cert, relay.client_key)
 
 
+def checked() -> ssl.SSLContext:
+    """For sessions with anybody, whose certificate is checked."""
+    return _context(True, os.environ.get("SSL_CERT_FILE"), None, None)
+
+
 def unusable(relays: Iterable[Relay]) -> list[CampaignError]:
     """What is wrong with the relays' client certificates. Those that can be used are read now, once for the run."""
     wrong = {relay.name: _wrong(relay) for relay in relays if relay.client_cert}

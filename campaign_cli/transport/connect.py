@@ -141,7 +141,8 @@ def _protection(transport: asyncio.Transport, relay: Relay) -> str:
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return "none"
-    return f"{tls.version()}, {'verified' if relay.tls in CHECKED else 'unverified'}"
+    checked = "verified" if relay.tls in CHECKED else "unverified"
+    return ", ".join(filter(None, (tls.version(), checked, relay.tls_by)))
 
 
 def _refusal(phase: Phase, error: Exception) -> Refusal:

@@ -44,3 +44,13 @@ CREATE TABLE warmup_days (
     day    TEXT NOT NULL,
     PRIMARY KEY (budget, day)
 ) STRICT, WITHOUT ROWID;
+
+-- The MTA-STS policies of domains (RFC 8461), each with the id of its record; they hold for `max_age` seconds.
+CREATE TABLE sts_policies (
+    domain     TEXT PRIMARY KEY,
+    id         TEXT NOT NULL,
+    mode       TEXT NOT NULL,
+    mx         TEXT NOT NULL,  -- separated by spaces
+    max_age    INTEGER NOT NULL,
+    fetched_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;

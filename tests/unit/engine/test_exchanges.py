@@ -11,8 +11,8 @@ from aiosmtpd.smtp import SMTP
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.engine import exchanges as module
-from campaign_cli.engine.exchanges import Exchanges, is_public
-from campaign_cli.model.direct import Direct
+from campaign_cli.engine.exchanges import Exchanges
+from campaign_cli.model.direct import Direct, is_public
 from campaign_cli.model.dns import Exchange, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Silence
@@ -54,7 +54,7 @@ def asked(
         monkeypatch.setattr(module, "open_session", refuse)
         chance = iter(chances)
         resolver: Any = Addresses(known)
-        exchanges = Exchanges(direct or Direct(), resolver, KNOWN, max_sessions=1, chance=lambda: next(chance))
+        exchanges = Exchanges(direct or Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: next(chance))
         for _ in range(times):
             opened = await exchanges.open("p", exchange)
         return opened
@@ -66,7 +66,7 @@ def asked(
 
 def test_hosts_are_tried_by_preference_and_those_of_the_same_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"a": ["8.8.8.1"], "b": ["8.8.8.2"], "c": ["8.8.8.3"]}
-    exchange = ((10, "b"), (10, "c"), (20, "a"))
+    exchange = Exchange(((10, "b"), (10, "c"), (20, "a")))
     tried, said = asked(monkeypatch, known, exchange, chances=(0.1, 0.2, 0.0))
     assert tried == ["8.8.8.2", "8.8.8.3", "8.8.8.1"]
     assert str(said) == "a [8.8.8.1] cannot connect: Connection refused"
@@ -77,14 +77,14 @@ def test_so_many_addresses_are_tried_and_no_more_and_those_that_failed_not_at_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = {"a": [f"8.8.8.{number}" for number in range(1, 9)]}
-    tried, _ = asked(monkeypatch, known, ((0, "a"),), direct=Direct(addresses=3), times=2)
+    tried, _ = asked(monkeypatch, known, Exchange(((0, "a"),)), direct=Direct(addresses=3), times=2)
     assert tried == ["8.8.8.1", "8.8.8.2", "8.8.8.3"]
 
 
 def test_a_host_whose_address_dns_does_not_say_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried, _ = asked(monkeypatch, {"b": ["8.8.8.8"]}, ((10, "a"), (20, "b")))
+    tried, _ = asked(monkeypatch, {"b": ["8.8.8.8"]}, Exchange(((10, "a"), (20, "b"))))
     assert tried == ["8.8.8.8"]
-    assert str(asked(monkeypatch, {}, ((10, "a"),))[1]) == "cannot connect: a: DNS does not answer in time"
+    assert str(asked(monkeypatch, {}, Exchange(((10, "a"),)))[1]) == "cannot connect: a: DNS does not answer in time"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,11 @@ def test_a_host_whose_address_dns_does_not_say_is_passed_over(monkeypatch: pytes
 )
 def test_addresses_that_are_not_public_are_not_connected_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     assert not is_public(address)
-    tried, said = asked(monkeypatch, {"a": [address]}, ((10, "a"),))
+    tried, said = asked(monkeypatch, {"a": [address]}, Exchange(((10, "a"),)))
     assert (tried, str(said)) == ([], f"cannot connect: a has the address {address}, which is not public")
-    assert asked(monkeypatch, {"a": [address]}, ((10, "a"),), direct=Direct(allow_private=True))[0] == [address]
+    assert asked(monkeypatch, {"a": [address]}, Exchange(((10, "a"),)), direct=Direct(allow_private=True))[0] == [
+        address
+    ]
 
 
 def test_public_addresses_are() -> None:
@@ -106,10 +108,10 @@ def test_public_addresses_are() -> None:
 BROKEN = "its TLS is broken"
 
 
-def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path, *, sts: tuple[str, ...] = ()) -> str:
     """What protects a session with a server whose certificate has that name ("": it has no TLS), or why there is none.
 
-    The provider wants `tls`; the host is mx.test.
+    The provider wants `tls`, the domain's MTA-STS policy hosts like `sts`; the host is mx.test.
     """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -129,8 +131,8 @@ def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
         direct = Direct(port=listening.sockets[0].getsockname()[1], allow_private=True)
         resolver: Any = Addresses({"mx.test": ["127.0.0.1"]})
         known = Providers.of([replace(KNOWN.get("default"), tls=tls)])
-        exchanges = Exchanges(direct, resolver, known, max_sessions=1, chance=lambda: 0.5)
-        session = await exchanges.open("p", ((10, "mx.test"),))
+        exchanges = Exchanges(direct, resolver, known, None, max_sessions=1, chance=lambda: 0.5)
+        session = await exchanges.open("p", Exchange(((10, "mx.test"),), sts))
         listening.close()
         if isinstance(session, Refusal):
             assert session.phase is Phase.TLS
@@ -165,3 +167,47 @@ def test_tls_is_what_the_provider_wants_or_there_is_no_session(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: Tls, name: str, protection: str
 ) -> None:
     assert spoken_to(tls, name, monkeypatch, tmp_path).startswith(protection)
+
+
+@pytest.mark.parametrize(
+    ("tls", "sts", "name", "protection"),
+    [
+        (Tls.OPPORTUNISTIC, "mx.test", "mx.test", "TLSv1.3, verified, mta-sts"),
+        (Tls.VERIFIED, "mx.test", "mx.test", "TLSv1.3, verified, mta-sts"),
+        (Tls.OPPORTUNISTIC, "mx.test", "elsewhere.test", f"mx.test [127.0.0.1] (mta-sts) TLS failed: {OTHERS_NAME}"),
+        (Tls.OPPORTUNISTIC, "mx.test", BROKEN, "mx.test [127.0.0.1] (mta-sts) TLS failed: "),
+        (Tls.OPPORTUNISTIC, "mx.test", "", f"mx.test [127.0.0.1] (mta-sts) TLS failed: {NO_OFFER}"),
+        (Tls.OPPORTUNISTIC, "*.test", "mx.test", "TLSv1.3, verified, mta-sts"),
+        (
+            Tls.OPPORTUNISTIC,
+            "other.test",
+            "mx.test",
+            "TLS failed: mx.test is not among the hosts of its MTA-STS policy",
+        ),
+        (Tls.OFF, "other.test", "mx.test", "none"),
+    ],
+)
+def test_mta_sts_is_heeded_unless_the_settings_want_no_tls_at_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: Tls, sts: str, name: str, protection: str
+) -> None:
+    assert spoken_to(tls, name, monkeypatch, tmp_path, sts=(sts,)).startswith(protection)
+
+
+def test_what_a_host_lacks_for_one_domain_does_not_keep_it_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Tls] = []
+
+    async def no_tls(relay: Relay, password: str | None, *, address: str) -> Refusal:
+        told.append(relay.tls)
+        return Refusal(Phase.TLS, Silence("no"), True)
+
+    async def main() -> None:
+        monkeypatch.setattr(module, "open_session", no_tls)
+        resolver: Any = Addresses({"a": ["8.8.8.8"]})
+        exchanges = Exchanges(Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: 0.5)
+        for sts in (("a",), ()):
+            await exchanges.open("p", Exchange(((0, "a"),), sts))
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert told == [Tls.VERIFIED, Tls.OPPORTUNISTIC, Tls.OFF]
