@@ -14,11 +14,10 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Dns, Exchange, Lack, Unresolved
+from campaign_cli.model.dns import Dns, Exchange, Lack, Tlsa, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
-from campaign_cli.policy.mta_sts import permits
 from campaign_cli.policy.protection import Protection, protection
 from campaign_cli.policy.providers import Providers
 from campaign_cli.transport.connect import Refusal, open_session
@@ -77,7 +76,7 @@ class Exchanges:
                 answer, sts = await asyncio.gather(self._resolver.mail_hosts(domain), self._demanded(domain))
             if isinstance(answer, Unresolved):
                 return answer
-            found = answer.lack or Exchange(answer.preferred, sts)
+            found = answer.lack or Exchange(answer.preferred, sts, answer.secure)
             self._found[domain] = time.monotonic() + answer.ttl, found
         return found
 
@@ -102,17 +101,15 @@ class Exchanges:
         last = Refusal(Phase.CONNECT, Silence("no host has an address"), lasting=False)
         left = self._direct.addresses
         for _, host in sorted(exchange.hosts, key=lambda each: (each[0], self._chance())):
-            if exchange.sts and least is not Tls.OFF and not permits(exchange.sts, host):
-                last = Refusal(
-                    Phase.TLS, Silence(f"{host} is not among the hosts of its MTA-STS policy"), lasting=False
-                )
-                continue
-            wanted = protection(least, sts=bool(exchange.sts))
             addresses = await self._resolver.addresses(host)
             if isinstance(addresses, Unresolved):
                 last = Refusal(Phase.CONNECT, Silence(f"{host}: {addresses.reason}"), lasting=False)
                 continue
-            for address in addresses:
+            wanted = await self._wanted(host, exchange, least, secure=addresses.secure)
+            if isinstance(wanted, Refusal):
+                last = wanted
+                continue
+            for address in addresses.found:
                 if not left:
                     return last
                 left -= 1
@@ -121,6 +118,17 @@ class Exchanges:
                     return opened
                 last = opened
         return last
+
+    async def _wanted(self, host: str, exchange: Exchange, least: Tls, *, secure: bool) -> Protection | Refusal:
+        """How a session with `host`, whose addresses are `secure`, is to be protected; or why there may be none."""
+        tlsa: tuple[Tlsa, ...] | Unresolved = ()
+        if exchange.secure and secure and least is not Tls.OFF:
+            tlsa = await self._resolver.tlsa(host, self._direct.port)
+        if isinstance(tlsa, Unresolved):
+            # Who can keep the records from us must not get the mail (RFC 7672 2.1.2).
+            return Refusal(Phase.TLS, Silence(f"the TLSA records of {host}: {tlsa.reason}"), lasting=False)
+        wanted = protection(least, host, sts=exchange.sts, tlsa=tlsa)
+        return wanted or Refusal(Phase.TLS, Silence(f"{host} is not among the hosts of its MTA-STS policy"), False)
 
     async def _opened(self, host: str, address: str, wanted: Protection) -> Session | Refusal:
         if not self._direct.allows(address):
@@ -152,6 +160,7 @@ class Exchanges:
             source_address=next(ours, None),
             ehlo_name=self._direct.ehlo_name,
             tls_by=wanted.by,
+            tlsa=wanted.tlsa,
         )
 
     async def give_back(self, session: Session) -> None:

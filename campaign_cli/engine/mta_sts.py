@@ -55,7 +55,7 @@ class MtaSts:
         if isinstance(addresses, Unresolved):
             return Unfetched(addresses.reason)
         said: str | Unfetched = Unfetched(f"{host} has no address that may be spoken to")
-        for address in list(filter(self._direct.allows, addresses))[:ADDRESSES]:
+        for address in list(filter(self._direct.allows, addresses.found))[:ADDRESSES]:
             said = await fetch_text(host, PATH, address=address)
             if isinstance(said, str):
                 break

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from campaign_cli.model.dns import Tlsa
+
 
 class Tls(StrEnum):
     """How a session is protected.
@@ -33,6 +35,7 @@ class Relay:
     `from_domains` are those whose mail it takes. Empty: all.
     `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
     `client_cert` is the file of the certificate by which it knows us, `client_key` that of its key; None: the same.
+    With `tlsa` its certificate is checked by these records (DANE), not by authorities.
     `tls_by` is who else wants its `tls`, as the report says it; "": only the settings.
     With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
@@ -55,6 +58,7 @@ class Relay:
     client_cert: Path | None = None
     client_key: Path | None = None
     tls_by: str = ""
+    tlsa: tuple[Tlsa, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from campaign_cli.model.dns import Tlsa
 from campaign_cli.model.relay import Tls
+from campaign_cli.policy.mta_sts import permits
 
 
 class Protection(NamedTuple):
-    """How TLS is used; `by` is who wants it, as the report says it; "": only the settings."""
+    """How TLS is used; `by` is who wants it, as the report says it; "": only the settings. With `tlsa` the certificate
+    is checked by these records."""
 
     tls: Tls
     by: str = ""
+    tlsa: tuple[Tlsa, ...] = ()
 
 
-def protection(least: Tls, *, sts: bool) -> Protection:
-    """By what, if `least` is what the settings want, and `sts` whether MTA-STS enforces it (RFC 8461 5).
+def protection(least: Tls, host: str, *, sts: Iterable[str], tlsa: Iterable[Tlsa]) -> Protection | None:
+    """By what a session with `host` has to be protected; None: there may be none.
 
-    Who wants no TLS at all wants nobody else's either.
+    `least` is what the settings want: who wants no TLS at all wants nobody else's either. `sts` are the patterns of an
+    MTA-STS policy that is enforced. DANE goes before it (RFC 8461 2); records of which none is usable make TLS
+    mandatory (RFC 7672 2.2), and say nothing of whose it is.
     """
     if least is Tls.OFF:
         return Protection(least)
-    return Protection(Tls.VERIFIED, "mta-sts") if sts else Protection(least)
+    if usable := tuple(record for record in tlsa if record.usable):
+        return Protection(Tls.VERIFIED, "dane", usable)
+    if sts:
+        return Protection(Tls.VERIFIED, "mta-sts") if permits(sts, host) else None
+    if tlsa and least is not Tls.VERIFIED:
+        return Protection(Tls.REQUIRED, "dane")
+    return Protection(least)

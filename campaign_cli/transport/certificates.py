@@ -20,7 +20,7 @@ def context(relay: Relay) -> ssl.SSLContext | None:
     if relay.tls is Tls.OFF:
         return None
     authorities = os.environ.get("SSL_CERT_FILE")
-    return _context(relay.tls in CHECKED, authorities, relay.client_cert, relay.client_key)
+    return _context(relay.tls in CHECKED and not relay.tlsa, authorities, relay.client_cert, relay.client_key)
 
 
 def checked() -> ssl.SSLContext:

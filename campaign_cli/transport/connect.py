@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 import aiosmtplib
@@ -88,6 +89,9 @@ async def open_session(relay: Relay, password: str | None, *, address: str | Non
             phase = Phase.TLS
             if client.supports_extension("starttls"):
                 await client.starttls(server_hostname=relay.host)
+                if relay.tlsa and (wrong := _mismatch(client, relay)):
+                    _abort(client)
+                    return Refusal(phase, Silence(f"its certificate is not valid: {wrong}"), True)
                 await _ehlo(client)
             elif relay.tls is not Tls.OPPORTUNISTIC:
                 _abort(client)
@@ -111,6 +115,15 @@ def _abort(client: aiosmtplib.SMTP) -> None:
     client.close()
     if transport:
         cast(asyncio.Transport, transport).abort()
+
+
+def _mismatch(client: aiosmtplib.SMTP, relay: Relay) -> str:
+    """Why the server's certificate is not what its TLSA records say; "": it is."""
+    # Few servers have such records.
+    from campaign_cli.transport.dane import chain_of, mismatch
+
+    tls: ssl.SSLObject = cast(asyncio.Transport, client.transport).get_extra_info("ssl_object")
+    return mismatch(relay.tlsa, chain_of(tls), relay.host, datetime.now(UTC))
 
 
 async def _ehlo(client: aiosmtplib.SMTP) -> None:

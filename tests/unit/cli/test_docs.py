@@ -146,7 +146,7 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (10, 7)
+    assert (len(examples), len(relays)) == (11, 7)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:

@@ -86,6 +86,8 @@ max_connections: 1001
     ("text", "said"),
     [
         ("limit: 0", "limit: must be a number from 1 to 1000000000, not 0"),
+        ("dns: {dnssec: on}", "dns: dnssec: must be trusted or off, not True"),
+        ("dns: {dnsec: off}", "dns: 'dnsec' is not understood: there are nameservers, timeout, concurrency and dnssec"),
         ("limit: true", "limit: must be a number from 1 to 1000000000, not True"),
         ("limit: 1.5", "limit: must be a number from 1 to 1000000000, not 1.5"),
         ("connections: 1001", "connections: must be a number from 1 to 1000, not 1001"),

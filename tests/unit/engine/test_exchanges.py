@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.engine import exchanges as module
 from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.model.direct import Direct, is_public
-from campaign_cli.model.dns import Exchange, Unresolved
+from campaign_cli.model.dns import Addresses, Exchange, Tlsa, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Silence
 from campaign_cli.policy.providers import Providers
@@ -23,14 +24,19 @@ from campaign_cli.transport.session import Session
 KNOWN = Providers.of(shipped_providers().values())
 
 
-class Addresses:
-    """A resolver that knows addresses alone."""
+class Known:
+    """A resolver that knows addresses and TLSA records alone; the former are secure."""
 
-    def __init__(self, known: dict[str, Sequence[str]]) -> None:
+    def __init__(self, known: dict[str, Sequence[str]], tlsa: tuple[Tlsa, ...] | Unresolved = ()) -> None:
         self._known = known
+        self._tlsa = tlsa
 
-    async def addresses(self, host: str) -> Sequence[str] | Unresolved:
-        return self._known.get(host, Unresolved("DNS does not answer in time"))
+    async def addresses(self, host: str) -> Addresses | Unresolved:
+        found = self._known.get(host)
+        return Unresolved("DNS does not answer in time") if found is None else Addresses(tuple(found), secure=True)
+
+    async def tlsa(self, host: str, port: int) -> tuple[Tlsa, ...] | Unresolved:
+        return self._tlsa
 
 
 def asked(
@@ -53,7 +59,7 @@ def asked(
     async def main() -> Session | Refusal:
         monkeypatch.setattr(module, "open_session", refuse)
         chance = iter(chances)
-        resolver: Any = Addresses(known)
+        resolver: Any = Known(known)
         exchanges = Exchanges(direct or Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: next(chance))
         for _ in range(times):
             opened = await exchanges.open("p", exchange)
@@ -108,10 +114,13 @@ def test_public_addresses_are() -> None:
 BROKEN = "its TLS is broken"
 
 
-def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path, *, sts: tuple[str, ...] = ()) -> str:
+def spoken_to(
+    tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path, *, sts: tuple[str, ...] = (), tlsa: Any = None
+) -> str:
     """What protects a session with a server whose certificate has that name ("": it has no TLS), or why there is none.
 
-    The provider wants `tls`, the domain's MTA-STS policy hosts like `sts`; the host is mx.test.
+    The provider wants `tls`, the domain's MTA-STS policy hosts like `sts`; the host is mx.test, whose TLSA
+    records `tlsa` makes of the server's certificate.
     """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -121,7 +130,10 @@ def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("PSK")
     elif name:
-        authority.issue_cert(name).configure_cert(context)
+        issued = authority.issue_cert(name)
+        issued.configure_cert(context)
+        if tlsa:
+            tlsa = tlsa(ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode()))
 
     async def main() -> str:
         loop = asyncio.get_running_loop()
@@ -129,10 +141,10 @@ def spoken_to(tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
             lambda: SMTP(object(), hostname="judge", loop=loop, tls_context=context if name else None), "127.0.0.1", 0
         )
         direct = Direct(port=listening.sockets[0].getsockname()[1], allow_private=True)
-        resolver: Any = Addresses({"mx.test": ["127.0.0.1"]})
+        resolver: Any = Known({"mx.test": ["127.0.0.1"]}, tlsa or ())
         known = Providers.of([replace(KNOWN.get("default"), tls=tls)])
         exchanges = Exchanges(direct, resolver, known, None, max_sessions=1, chance=lambda: 0.5)
-        session = await exchanges.open("p", Exchange(((10, "mx.test"),), sts))
+        session = await exchanges.open("p", Exchange(((10, "mx.test"),), sts, secure=tlsa is not None))
         listening.close()
         if isinstance(session, Refusal):
             assert session.phase is Phase.TLS
@@ -204,10 +216,48 @@ def test_what_a_host_lacks_for_one_domain_does_not_keep_it_from_others(
 
     async def main() -> None:
         monkeypatch.setattr(module, "open_session", no_tls)
-        resolver: Any = Addresses({"a": ["8.8.8.8"]})
+        resolver: Any = Known({"a": ["8.8.8.8"]})
         exchanges = Exchanges(Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: 0.5)
         for sts in (("a",), ()):
             await exchanges.open("p", Exchange(((0, "a"),), sts))
 
     asyncio.run(asyncio.wait_for(main(), 5))
     assert told == [Tls.VERIFIED, Tls.OPPORTUNISTIC, Tls.OFF]
+
+
+def its_own(certificate: bytes) -> tuple[Tlsa, ...]:
+    return (Tlsa(3, 0, 1, hashlib.sha256(certificate).digest()),)
+
+
+def anothers(certificate: bytes) -> tuple[Tlsa, ...]:
+    return (Tlsa(3, 0, 1, b"x" * 32),)
+
+
+def useless(certificate: bytes) -> tuple[Tlsa, ...]:
+    return (Tlsa(1, 0, 1, b"x" * 32),)
+
+
+def unknown(certificate: bytes) -> Unresolved:
+    return Unresolved("DNS fails: SERVFAIL")
+
+
+@pytest.mark.parametrize(
+    ("tls", "tlsa", "name", "protection"),
+    [
+        (Tls.OPPORTUNISTIC, its_own, "elsewhere.test", "TLSv1.3, verified, dane"),
+        (Tls.VERIFIED, its_own, "elsewhere.test", "TLSv1.3, verified, dane"),
+        (
+            Tls.OPPORTUNISTIC,
+            anothers,
+            "mx.test",
+            "mx.test [127.0.0.1] (dane) TLS failed: its certificate is not valid: no TLSA record stands for it",
+        ),
+        (Tls.OPPORTUNISTIC, useless, "elsewhere.test", "TLSv1.3, unverified, dane"),
+        (Tls.OPPORTUNISTIC, unknown, "mx.test", "TLS failed: the TLSA records of mx.test: DNS fails: SERVFAIL"),
+        (Tls.OFF, unknown, "mx.test", "none"),
+    ],
+)
+def test_dane_is_heeded_where_dns_is_secure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: Tls, tlsa: Any, name: str, protection: str
+) -> None:
+    assert spoken_to(tls, name, monkeypatch, tmp_path, tlsa=tlsa).startswith(protection)

@@ -9,7 +9,7 @@ from campaign_cli.engine import mta_sts as module
 from campaign_cli.engine.mta_sts import FRESH, MtaSts
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Unresolved
+from campaign_cli.model.dns import Addresses, Unresolved
 from campaign_cli.transport.https import Unfetched
 
 
@@ -34,9 +34,9 @@ class World:
         assert (owner, kind) == ("_mta-sts.a.test", "TXT")
         return self.record if isinstance(self.record, Unresolved) else (self.record,)
 
-    async def addresses(self, host: str) -> list[str]:
+    async def addresses(self, host: str) -> Addresses:
         assert host == "mta-sts.a.test"
-        return self.web
+        return Addresses(tuple(self.web))
 
     async def _fetch(self, host: str, path: str, *, address: str) -> str | Unfetched:
         assert (host, path) == ("mta-sts.a.test", "/.well-known/mta-sts.txt")
