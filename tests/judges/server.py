@@ -126,7 +126,7 @@ class Server(ABC):
                 start_new_session=True,
             )
         try:
-            self._until(self._greets, "does not greet")
+            self.wait_for(self._greets, "does not greet")
         except BaseException:
             self.__exit__()
             raise
@@ -159,14 +159,15 @@ class Server(ABC):
 
     def settled_log(self) -> Log:
         """What it wrote down, when everything that it took is done."""
-        self._until(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
+        self.wait_for(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
         return self.read_log()
 
     def stored(self) -> list[EmailMessage]:
         """Every message that it delivered, as it is on disk."""
         return [parsed(file.read_bytes()) for file in sorted((self.root / MAILDIR / "new").iterdir())]
 
-    def _until(self, reached: Callable[[], bool], otherwise: str) -> None:
+    def wait_for(self, reached: Callable[[], bool], otherwise: str) -> None:
+        """Until it has come so far."""
         deadline = time.monotonic() + DEADLINE
         while not reached():
             assert time.monotonic() < deadline, f"{type(self).__name__} {otherwise}"

@@ -42,8 +42,7 @@ password_command: pass show mail
 rate: {yahoo: 500/h}
 connections: 7
 max_connections: 40
-dns: {nameservers: [192.0.2.53, '192.0.2.54:5353', '2001:db8::53', '[::1]:54'], timeout: 3s, concurrency: 9,
-  dnssec: trusted}
+dns: {nameservers: [192.0.2.53, '192.0.2.54:53', '1::53', '[::1]:54'], timeout: 3s, concurrency: 9, dnssec: trusted}
 providers: {office: {domains: [example.com]}}
 replies: [{id: mine, class: rate, words: slow down, source: me}]
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
@@ -109,7 +108,7 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         password=Password(tmp_path / "secret", "pass show mail"),
         max_connections=40,
         replies=(Rule("mine", ReplyClass.RATE, "me", text=r"slow\ down"),),
-        dns=Dns((("192.0.2.53", 53), ("192.0.2.54", 5353), ("2001:db8::53", 53), ("::1", 54)), 3.0, 9, dnssec=True),
+        dns=Dns((("192.0.2.53", 53), ("192.0.2.54", 53), ("1::53", 53), ("::1", 54)), 3.0, 9, dnssec=True),
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
         workers=3,
