@@ -35,7 +35,8 @@ def mismatch(records: Sequence[Tlsa], chain: Sequence[bytes], host: str, now: da
         authorities = [record for record in records if record.usage == Usage.DANE_TA]
         trusted = [each for each in chain[1:] if any(_stands_for(record, each) for record in authorities)]
         # What a record has in full need not be shown.
-        trusted += [record.association for record in authorities if (record.selector, record.matching) == (0, 0)]
+        full = (record.association for record in authorities if (record.selector, record.matching) == (0, 0))
+        trusted += [each for each in full if each not in chain]
         return _not_issued_by(trusted, chain, host, now) if trusted else "no TLSA record stands for it"
     except ValueError as error:
         return f"it makes no sense: {error}"

@@ -31,6 +31,7 @@ def test_a_record_stands_for_its_certificate_or_key_and_for_no_other(selector: i
         assert mismatch([record(usage, selector, matching, other), one], CHAIN, "mx.test", NOW) == ""
         assert mismatch([record(3, selector, matching, other)], CHAIN, "mx.test", NOW) != ""
     # An authority's record does not stand for the server itself, nor the server's for an authority.
+    assert mismatch([record(2, 0, 0, SERVER)], CHAIN, "mx.test", NOW) == "no TLSA record stands for it"
     assert mismatch([record(2, selector, 1, SERVER)], CHAIN, "mx.test", NOW) == "no TLSA record stands for it"
     assert mismatch([record(3, selector, 1, ISSUER)], CHAIN, "mx.test", NOW) == "no TLSA record stands for it"
 
