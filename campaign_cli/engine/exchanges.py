@@ -18,6 +18,7 @@ from campaign_cli.model.dns import Dns, Exchange, Lack, Tlsa, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.mta_sts import permits
 from campaign_cli.policy.protection import Protection, protection
 from campaign_cli.policy.providers import Providers
 from campaign_cli.transport.connect import Refusal, open_session
@@ -73,10 +74,12 @@ class Exchanges:
         until, found = self._found.get(domain, (0.0, None))
         if found is None or until < time.monotonic():
             async with self._asking:
-                answer, sts = await asyncio.gather(self._resolver.mail_hosts(domain), self._demanded(domain))
+                answer, patterns = await asyncio.gather(self._resolver.mail_hosts(domain), self._demanded(domain))
             if isinstance(answer, Unresolved):
                 return answer
-            found = answer.lack or Exchange(answer.preferred, sts, answer.secure)
+            # Not the patterns themselves: so domains whose policies differ in nothing else have one exchange.
+            permitted = tuple(host for host in answer.hosts if permits(patterns, host)) if patterns else None
+            found = answer.lack or Exchange(answer.preferred, permitted, answer.secure)
             self._found[domain] = time.monotonic() + answer.ttl, found
         return found
 
@@ -127,7 +130,7 @@ class Exchanges:
         if isinstance(tlsa, Unresolved):
             # Who can keep the records from us must not get the mail (RFC 7672 2.1.2).
             return Refusal(Phase.TLS, Silence(f"the TLSA records of {host}: {tlsa.reason}"), lasting=False)
-        wanted = protection(least, host, sts=exchange.sts, tlsa=tlsa)
+        wanted = protection(least, sts=None if exchange.sts is None else host in exchange.sts, tlsa=tlsa)
         return wanted or Refusal(Phase.TLS, Silence(f"{host} is not among the hosts of its MTA-STS policy"), False)
 
     async def _opened(self, host: str, address: str, wanted: Protection) -> Session | Refusal:
@@ -215,7 +218,7 @@ class Exchanges:
         return False
 
 
-def exchanges_of(settings: Settings, direct: Direct, shared: SharedState, *, max_sessions: int) -> Exchanges:
+def direct_routes(settings: Settings, direct: Direct, shared: SharedState, *, max_sessions: int) -> Exchanges:
     """As the settings have it; what MTA-STS says is kept in `shared`."""
     # Slow to load, and relays do not need them.
     from campaign_cli.engine.mta_sts import MtaSts

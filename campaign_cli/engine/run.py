@@ -20,7 +20,7 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
-from campaign_cli.engine.exchanges import Exchanges, exchanges_of
+from campaign_cli.engine.exchanges import Exchanges, direct_routes
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import LONGEST_REST, Lane
 from campaign_cli.engine.open_files import sessions_allowed
@@ -447,7 +447,7 @@ def routes_of(
 ) -> Routes | Exchanges:
     """The ways to hand mail over: by `relays`, which the sandbox is one of; or without any."""
     if settings.direct and not relays:
-        return exchanges_of(settings, settings.direct, shared, max_sessions=max_sessions)
+        return direct_routes(settings, settings.direct, shared, max_sessions=max_sessions)
     return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
 
 

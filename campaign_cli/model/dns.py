@@ -39,12 +39,12 @@ class Lack(StrEnum):
 class Exchange(NamedTuple):
     """The hosts that take a domain's mail, each with its preference, lower first (RFC 5321 5.1); sorted.
 
-    `sts` are the patterns of those that alone may, by MTA-STS (RFC 8461); none: all. What goes to the same exchange may
-    go over the same session. `secure` is whether DNSSEC says the same of all that; then DANE may say more of each host.
+    `sts` are those of them that alone may, by MTA-STS (RFC 8461); None: it says nothing. `secure` is whether DNSSEC
+    says that these are the hosts; then DANE may say more of each. What has the same exchange shares sessions.
     """
 
     hosts: tuple[tuple[int, str], ...]
-    sts: tuple[str, ...] = ()
+    sts: tuple[str, ...] | None = None
     secure: bool = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -48,10 +48,11 @@ class KnownPolicy(NamedTuple):
 
 def record_id(records: Iterable[str]) -> str | None:
     """The policy's id, by the TXT records of `_mta-sts.DOMAIN`; None: they do not say that there is one (3.1)."""
-    of_sts = [text for text in records if re.match(r"v=STSv1[ \t]*;", text)]
+    split = [[field.strip(" \t") for field in text.split(";")] for text in records if text.startswith("v=STSv1")]
+    of_sts = [fields for version, *fields in split if version == "v=STSv1" and fields]
     if len(of_sts) != 1:
         return None
-    _, *fields = re.split(r"[ \t]*;[ \t]*", re.sub(r"[ \t]*;[ \t]*$", "", of_sts[0]))
+    fields = of_sts[0] if of_sts[0][-1] else of_sts[0][:-1]
     ids = [found[1] for field in fields if (found := _ID.fullmatch(field))]
     if not ids or not all(_ID.fullmatch(field) or _EXTENSION.fullmatch(field) for field in fields):
         return None
@@ -91,7 +92,7 @@ def parse_policy(text: str) -> StsPolicy:
     return StsPolicy(mode, tuple(mx), min(int(fields["max_age"]), LONGEST_AGE))
 
 
-def permits(mx: Iterable[str], host: str) -> bool:
+def permits(mx: Collection[str], host: str) -> bool:
     """Whether one of the patterns names `host` (4.1): the same name, or `*` in the place of its first label."""
     _, _, parent = host.partition(".")
-    return host in mx or (bool(parent) and f"*.{parent}" in mx)
+    return host in mx or f"*.{parent}" in mx

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from campaign_cli.model.dns import Tlsa
 from campaign_cli.model.relay import Tls
-from campaign_cli.policy.mta_sts import permits
 
 
 class Protection(NamedTuple):
@@ -19,19 +18,19 @@ class Protection(NamedTuple):
     tlsa: tuple[Tlsa, ...] = ()
 
 
-def protection(least: Tls, host: str, *, sts: Iterable[str], tlsa: Iterable[Tlsa]) -> Protection | None:
-    """By what a session with `host` has to be protected; None: there may be none.
+def protection(least: Tls, *, sts: bool | None, tlsa: Sequence[Tlsa]) -> Protection | None:
+    """By what a session with a host has to be protected; None: there may be none.
 
-    `least` is what the settings want: who wants no TLS at all wants nobody else's either. `sts` are the patterns of an
-    MTA-STS policy that is enforced. DANE goes before it (RFC 8461 2); records of which none is usable make TLS
+    `least` is what the settings want: who wants no TLS at all wants nobody else's either. `sts` is whether MTA-STS
+    permits the host; None: it says nothing. DANE goes before it (RFC 8461 2); records of which none is usable make TLS
     mandatory (RFC 7672 2.2), and say nothing of whose it is.
     """
     if least is Tls.OFF:
         return Protection(least)
     if usable := tuple(record for record in tlsa if record.usable):
         return Protection(Tls.VERIFIED, "dane", usable)
-    if sts:
-        return Protection(Tls.VERIFIED, "mta-sts") if permits(sts, host) else None
+    if sts is not None:
+        return Protection(Tls.VERIFIED, "mta-sts") if sts else None
     if tlsa and least is not Tls.VERIFIED:
         return Protection(Tls.REQUIRED, "dane")
     return Protection(least)

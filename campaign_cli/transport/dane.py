@@ -6,7 +6,6 @@ import hashlib
 import ssl
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from campaign_cli.model.dns import Tlsa, Usage
 
@@ -68,7 +67,8 @@ def _not_issued_by(trusted: Sequence[bytes], chain: Sequence[bytes], host: str, 
     from cryptography import x509
     from cryptography.x509 import verification
 
-    # An authority of one's own has not all that the web's have; what cannot be missing are names and who may issue.
+    # An authority of one's own has not all that the web's have. What cannot be missing is looked at in any case: the
+    # names, and whether who has issued a certificate may.
     any_ = verification.Criticality.AGNOSTIC
     relaxed = verification.ExtensionPolicy.permit_all()
     verifier = (
@@ -76,7 +76,7 @@ def _not_issued_by(trusted: Sequence[bytes], chain: Sequence[bytes], host: str, 
         .store(verification.Store([x509.load_der_x509_certificate(each) for each in trusted]))
         .time(now)
         .extension_policies(
-            ca_policy=relaxed.require_present(x509.BasicConstraints, any_, _may_issue),
+            ca_policy=relaxed.require_present(x509.BasicConstraints, any_, None),
             ee_policy=relaxed.require_present(x509.SubjectAlternativeName, any_, None),
         )
         .build_server_verifier(x509.DNSName(host))
@@ -87,8 +87,3 @@ def _not_issued_by(trusted: Sequence[bytes], chain: Sequence[bytes], host: str, 
     except verification.VerificationError as error:
         return str(error)
     return ""
-
-
-def _may_issue(policy: object, certificate: object, constraints: Any) -> None:
-    if not constraints.ca:
-        raise ValueError("it is no authority's")

@@ -14,7 +14,7 @@ from campaign_cli.config.providers import shipped_providers
 from campaign_cli.engine import exchanges as module
 from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.model.direct import Direct, is_public
-from campaign_cli.model.dns import Addresses, Exchange, Tlsa, Unresolved
+from campaign_cli.model.dns import Addresses, Exchange, MailHosts, Tlsa, Unresolved
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Silence
 from campaign_cli.policy.providers import Providers
@@ -25,15 +25,21 @@ KNOWN = Providers.of(shipped_providers().values())
 
 
 class Known:
-    """A resolver that knows addresses and TLSA records alone; the former are secure."""
+    """A resolver that knows addresses and TLSA records; the MX hosts of all domains are the same."""
 
-    def __init__(self, known: dict[str, Sequence[str]], tlsa: tuple[Tlsa, ...] | Unresolved = ()) -> None:
+    def __init__(
+        self, known: dict[str, Sequence[str]], tlsa: tuple[Tlsa, ...] | Unresolved = (), *, secure: bool = True
+    ) -> None:
         self._known = known
         self._tlsa = tlsa
+        self._secure = secure
+
+    async def mail_hosts(self, domain: str) -> MailHosts:
+        return MailHosts(("mx1.x", "mx2.x"), 60.0, None, (10, 20))
 
     async def addresses(self, host: str) -> Addresses | Unresolved:
         found = self._known.get(host)
-        return Unresolved("DNS does not answer in time") if found is None else Addresses(tuple(found), secure=True)
+        return Unresolved("DNS does not answer in time") if found is None else Addresses(tuple(found), self._secure)
 
     async def tlsa(self, host: str, port: int) -> tuple[Tlsa, ...] | Unresolved:
         return self._tlsa
@@ -115,11 +121,17 @@ BROKEN = "its TLS is broken"
 
 
 def spoken_to(
-    tls: Tls, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path, *, sts: tuple[str, ...] = (), tlsa: Any = None
+    tls: Tls,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    *,
+    sts: tuple[str, ...] | None = None,
+    tlsa: Any = None,
 ) -> str:
     """What protects a session with a server whose certificate has that name ("": it has no TLS), or why there is none.
 
-    The provider wants `tls`, the domain's MTA-STS policy hosts like `sts`; the host is mx.test, whose TLSA
+    The provider wants `tls`, the domain's MTA-STS policy the hosts `sts`; the host is mx.test, whose TLSA
     records `tlsa` makes of the server's certificate.
     """
     authority = trustme.CA()
@@ -189,7 +201,6 @@ def test_tls_is_what_the_provider_wants_or_there_is_no_session(
         (Tls.OPPORTUNISTIC, "mx.test", "elsewhere.test", f"mx.test [127.0.0.1] (mta-sts) TLS failed: {OTHERS_NAME}"),
         (Tls.OPPORTUNISTIC, "mx.test", BROKEN, "mx.test [127.0.0.1] (mta-sts) TLS failed: "),
         (Tls.OPPORTUNISTIC, "mx.test", "", f"mx.test [127.0.0.1] (mta-sts) TLS failed: {NO_OFFER}"),
-        (Tls.OPPORTUNISTIC, "*.test", "mx.test", "TLSv1.3, verified, mta-sts"),
         (
             Tls.OPPORTUNISTIC,
             "other.test",
@@ -218,7 +229,7 @@ def test_what_a_host_lacks_for_one_domain_does_not_keep_it_from_others(
         monkeypatch.setattr(module, "open_session", no_tls)
         resolver: Any = Known({"a": ["8.8.8.8"]})
         exchanges = Exchanges(Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: 0.5)
-        for sts in (("a",), ()):
+        for sts in (("a",), None):
             await exchanges.open("p", Exchange(((0, "a"),), sts))
 
     asyncio.run(asyncio.wait_for(main(), 5))
@@ -261,3 +272,48 @@ def test_dane_is_heeded_where_dns_is_secure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: Tls, tlsa: Any, name: str, protection: str
 ) -> None:
     assert spoken_to(tls, name, monkeypatch, tmp_path, tlsa=tlsa).startswith(protection)
+
+
+@pytest.mark.parametrize(("mx", "addresses"), [(False, True), (True, False)])
+def test_where_not_all_of_dns_is_secure_dane_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, mx: bool, addresses: bool
+) -> None:
+    told: list[Tls] = []
+
+    async def refuse(relay: Relay, password: str | None, *, address: str) -> Refusal:
+        told.append(relay.tls)
+        return Refusal(Phase.CONNECT, Silence("no"), False)
+
+    async def main() -> None:
+        monkeypatch.setattr(module, "open_session", refuse)
+        resolver: Any = Known({"a": ["8.8.8.8"]}, unknown(b""), secure=addresses)
+        exchanges = Exchanges(Direct(), resolver, KNOWN, None, max_sessions=1, chance=lambda: 0.5)
+        await exchanges.open("p", Exchange(((0, "a"),), secure=mx))
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert told == [Tls.OPPORTUNISTIC]
+
+
+class Demands:
+    """MTA-STS policies that are enforced, by domain."""
+
+    def __init__(self, known: dict[str, tuple[str, ...]]) -> None:
+        self._known = known
+
+    async def demanded(self, domain: str) -> tuple[str, ...]:
+        return self._known.get(domain, ())
+
+
+def test_domains_share_an_exchange_whose_hosts_are_the_same_and_permitted_alike() -> None:
+    resolver: Any = Known({})
+    demands: Any = Demands({"a": ("*.x", "y.z"), "b": ("mx1.x", "mx2.x"), "c": ("mx2.x",), "d": ("other.x",)})
+    exchanges = Exchanges(Direct(), resolver, KNOWN, demands, max_sessions=1, chance=lambda: 0.5)
+    found = asyncio.run(exchanges.exchanges_of("abcde"))
+    hosts = ((10, "mx1.x"), (20, "mx2.x"))
+    assert found == {
+        "a": Exchange(hosts, ("mx1.x", "mx2.x")),
+        "b": Exchange(hosts, ("mx1.x", "mx2.x")),
+        "c": Exchange(hosts, ("mx2.x",)),
+        "d": Exchange(hosts, ()),
+        "e": Exchange(hosts, None),
+    }

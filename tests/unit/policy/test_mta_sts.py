@@ -88,6 +88,8 @@ def test_of_a_field_that_stands_there_twice_the_first_counts_and_none_needs_no_m
         (["v=STSv1; id=a-b"], None),
         (["v=STSv1; id=1; what"], None),
         ([f"v=STSv1; id={'1' * 33}"], None),
+        (["v=STSv1x; id=1", "v=STSv1; id=2"], "2"),
+        (["v=STSv1; id=1;;"], None),
         (["V=STSv1; id=1"], None),
         ([" v=STSv1; id=1"], None),
     ],
