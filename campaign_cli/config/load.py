@@ -240,7 +240,11 @@ def _dns_entry(key: str, entry: Given) -> tuple[str, Any]:
             return key, _some_time(entry)
         case "concurrency":
             return key, number_in(QUESTIONS)(entry)
-    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout and concurrency")
+        case "dnssec":
+            if entry.value not in ("trusted", False):
+                raise ValueError(f"dnssec: must be trusted or off, not {entry.value!r}")
+            return key, entry.value == "trusted"
+    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout, concurrency and dnssec")
 
 
 def _nameserver(given: Given) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from campaign_cli.config.given import Given
 from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.values import EntriesError
 from campaign_cli.config.warmup import warmup_plan
+from campaign_cli.model.relay import Tls
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Provider, Providers
 
@@ -24,6 +25,9 @@ CONNECTIONS = range(1, 1001)
 
 MESSAGES = range(1, 1_000_001)
 """What `messages_per_connection` may be."""
+
+TLS = (Tls.OFF, Tls.OPPORTUNISTIC, Tls.REQUIRED, Tls.VERIFIED)
+"""What `tls` may be."""
 
 
 def shipped_providers() -> dict[str, Provider]:
@@ -102,6 +106,8 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
                 changed = replace(changed, connections=_number(key, given, CONNECTIONS, complain) or 1)
             case "messages_per_connection":
                 changed = replace(changed, messages_per_connection=_number(key, given, MESSAGES, complain) or 1)
+            case "tls":
+                changed = replace(changed, tls=_tls(given, complain))
             case "domains":
                 changed = replace(changed, domains=(*changed.domains, *_domains(key, given, complain)))
             case "mx_suffixes":
@@ -110,7 +116,7 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
                 complain(
                     given.place,
                     f"{key!r} is no setting of a provider: there are rate, warmup, connections, connection_rate, "
-                    "messages_per_connection, retry, domains and mx_suffixes",
+                    "messages_per_connection, retry, tls, domains and mx_suffixes",
                 )
     return changed
 
@@ -126,6 +132,16 @@ def _planned(key: str, provider: Provider, given: Given, complain: Complain) -> 
     except ValueError as error:
         complain(given.place, f"{key}: {error}")
     return provider
+
+
+def _tls(given: Given, complain: Complain) -> Tls:
+    # YAML takes `off` for a truth value.
+    word = given.spelled if given.value is False else given.value
+    if isinstance(word, str) and word in TLS:
+        return Tls(word)
+    wrong = "a list" if isinstance(word, list | dict) else repr(word)
+    complain(given.place, f"tls must be off, opportunistic, required or verified, not {wrong}")
+    return Tls.OPPORTUNISTIC
 
 
 def _domains(key: str, given: Given, complain: Complain) -> tuple[str, ...]:

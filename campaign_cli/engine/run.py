@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
-from campaign_cli.engine.exchanges import Exchanges
+from campaign_cli.engine.exchanges import Exchanges, direct_routes
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import LONGEST_REST, Lane
 from campaign_cli.engine.open_files import sessions_allowed
@@ -35,8 +34,8 @@ from campaign_cli.engine.schedule import Schedule
 from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
+from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import Work
-from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
@@ -249,7 +248,7 @@ class Run:
                     self._stop_at(*ends)
             async with relays_of(self._prepared) as relays:
                 most = sessions_allowed(self._settings.max_connections)
-                routes = routes_of(self._settings, relays, self._passwords, most)
+                routes = routes_of(self._settings, relays, self._passwords, self._campaign.shared, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
                     self._start_lanes(group, rooms)
@@ -460,15 +459,11 @@ class Run:
 
 
 def routes_of(
-    settings: Settings, relays: tuple[Relay, ...], passwords: Passwords, max_sessions: int
+    settings: Settings, relays: tuple[Relay, ...], passwords: Passwords, shared: SharedState, *, max_sessions: int
 ) -> Routes | Exchanges:
     """The ways to hand mail over: by `relays`, which the sandbox is one of; or without any."""
     if settings.direct and not relays:
-        # Slow to load, and relays do not need it.
-        from campaign_cli.transport.resolver import Resolver
-
-        resolver = Resolver(settings.dns or Dns())
-        return Exchanges(settings.direct, resolver, max_sessions=max_sessions, chance=random.random)
+        return direct_routes(settings, settings.direct, shared, max_sessions=max_sessions)
     return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
 
 

@@ -17,7 +17,7 @@ from campaign_cli.model.errors import RefusedError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.reply import Reply
+from campaign_cli.model.reply import Phase, Reply
 from campaign_cli.policy.breaker import REFUSALS_IN_A_ROW, RefusalsInARow
 from campaign_cli.policy.outcomes import CLASSES
 from campaign_cli.policy.retry import RetrySchedule, next_attempt
@@ -79,8 +79,7 @@ class Settlement:
             state, due_at, enhanced, reason = State.BOUNCED, 0.0, why.enhanced_code, str(why)
         else:
             state, due_at = self._deferred(recipient)
-            # No answer from host; directory server failure (RFC 3463 3.5).
-            enhanced, reason = ("4.4.3", why.reason) if isinstance(why, Unresolved) else ("4.4.1", str(why))
+            enhanced, reason = _unreached(why)
         change = changes.unreachable(recipient, state, enhanced=enhanced, reason=reason, due_at=due_at, now=time.time())
         self._rooms.committer.submit(change)
         self._progress.count(state)
@@ -145,6 +144,14 @@ class Settlement:
         if at is None:
             return State.EXPIRED, 0.0
         return State.DEFERRED, self._rooms.opens_for(recipient, at) if self._rooms.opens_for else at
+
+
+def _unreached(why: Unresolved | Refusal) -> tuple[str, str]:
+    """An enhanced code (RFC 3463) and the reason in words."""
+    if isinstance(why, Unresolved):
+        return "4.4.3", why.reason  # directory server failure
+    # Cryptographic failure; no answer from host.
+    return "4.7.5" if why.phase is Phase.TLS else "4.4.1", str(why)
 
 
 def _reason(state: State, ending: Ending) -> str | None:

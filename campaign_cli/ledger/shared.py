@@ -1,4 +1,4 @@
-"""What all campaigns of a state folder share: suppressed addresses, the providers' budgets, and what DNS has said."""
+"""What all campaigns of a state folder share: suppressed addresses, budgets, what DNS has said, MTA-STS policies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Lack, MailHosts
 from campaign_cli.policy.budgets import OF_OTHERS, Budget
 from campaign_cli.policy.limits import Allowance, Charge, allowance
+from campaign_cli.policy.mta_sts import KnownPolicy, Mode, StsPolicy
 
 SCHEMA = "shared-schema"
 
@@ -177,6 +178,29 @@ class SharedState:
                     (domain, " ".join(each.hosts), each.lack, now + min(each.ttl, LONGEST_BELIEVED))
                     for domain, each in found.items()
                 ),
+            )
+
+    def sts_policy(self, domain: str, now: float) -> KnownPolicy | None:
+        """The MTA-STS policy of `domain` that holds at `now` (UTC seconds), if one is kept."""
+        with translated(self.path):
+            row = self._connection.execute(
+                "SELECT id, mode, mx, max_age, fetched_at FROM sts_policies "
+                "WHERE domain = ? AND fetched_at + max_age > ?",
+                (domain, now),
+            ).fetchone()
+            if row is None:
+                return None
+            id_, mode, mx, max_age, fetched_at = row
+            return KnownPolicy(id_, StsPolicy(Mode(mode), tuple(mx.split()), max_age), fetched_at)
+
+    def keep_sts_policy(self, domain: str, known: KnownPolicy) -> None:
+        """Keep the MTA-STS policy of `domain` in the place of what it had; forget those that hold no more."""
+        policy = known.policy
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute("DELETE FROM sts_policies WHERE fetched_at + max_age < ?", (known.fetched_at,))
+            self._connection.execute(
+                "REPLACE INTO sts_policies VALUES (?, ?, ?, ?, ?, ?)",
+                (domain, known.id, policy.mode.value, " ".join(policy.mx), policy.max_age, known.fetched_at),
             )
 
     def suppress(self, addresses: Iterable[Address], *, reason: str, now: float) -> int:

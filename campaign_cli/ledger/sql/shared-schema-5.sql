@@ -18,3 +18,12 @@ CREATE TABLE displeasures (
     rule     TEXT NOT NULL,
     at       REAL NOT NULL
 ) STRICT;
+
+CREATE TABLE sts_policies (
+    domain     TEXT PRIMARY KEY,
+    id         TEXT NOT NULL,
+    mode       TEXT NOT NULL,
+    mx         TEXT NOT NULL,  -- separated by spaces
+    max_age    INTEGER NOT NULL,
+    fetched_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;

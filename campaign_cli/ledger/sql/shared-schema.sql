@@ -65,3 +65,13 @@ CREATE TABLE displeasures (
     rule     TEXT NOT NULL,
     at       REAL NOT NULL
 ) STRICT;
+
+-- The MTA-STS policies of domains (RFC 8461), each with the id of its record; they hold for `max_age` seconds.
+CREATE TABLE sts_policies (
+    domain     TEXT PRIMARY KEY,
+    id         TEXT NOT NULL,
+    mode       TEXT NOT NULL,
+    mx         TEXT NOT NULL,  -- separated by spaces
+    max_age    INTEGER NOT NULL,
+    fetched_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -137,7 +137,7 @@ def test_what_a_missing_key_means_is_what_the_docs_say(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
-    named = ("configuration", "providers", "shaping", "replies", "dkim")
+    named = ("configuration", "providers", "shaping", "replies", "dkim", "direct")
     pages = [ROOT / "README.md", *[DOCS / f"{name}.md" for name in named]]
     examples = [
         text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
@@ -147,7 +147,7 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (10, 6)
+    assert (len(examples), len(relays)) == (13, 7)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:

@@ -74,7 +74,7 @@ max_connections: 1001
         "FILE:10: name: must be a text",
         "FILE:11: retry: bas: 2m is not understood: there are base, factor, longest, lifetime and jitter",
         "FILE:14: 'color' is no setting of a provider: there are rate, warmup, connections, connection_rate, "
-        "messages_per_connection, retry, domains and mx_suffixes",
+        "messages_per_connection, retry, tls, domains and mx_suffixes",
         "FILE:15: connections must be a number from 1 to 1000",
         "FILE:16: reply_to: 'nobody' is not a mailbox, such as 'Ada <ada@example.org>': an email address must have an "
         "@-sign",
@@ -86,6 +86,8 @@ max_connections: 1001
     ("text", "said"),
     [
         ("limit: 0", "limit: must be a number from 1 to 1000000000, not 0"),
+        ("dns: {dnssec: on}", "dns: dnssec: must be trusted or off, not True"),
+        ("dns: {dnsec: off}", "dns: 'dnsec' is not understood: there are nameservers, timeout, concurrency and dnssec"),
         ("limit: true", "limit: must be a number from 1 to 1000000000, not True"),
         ("limit: 1.5", "limit: must be a number from 1 to 1000000000, not 1.5"),
         ("connections: 1001", "connections: must be a number from 1 to 1000, not 1001"),
