@@ -73,7 +73,8 @@ def send_trial(settings: Settings, prepared: Prepared, contact: Contact, to: Add
 
     Raises ListError where the message cannot be made, SuppressedError, OverBudgetError, NoRouteError.
     """
-    (message,) = composed(as_recipients([contact], to), prepared.composer.for_trial(), FreshIds())
+    composer = prepared.composer.of(contact.address).for_trial()
+    (message,) = composed(as_recipients([contact], to), composer, FreshIds())
     if isinstance(message, str):
         raise ListError(f"{prepared.contacts.source}:{contact.line}: {contact.address.email}: {message}")
     passwords = Passwords(settings)
