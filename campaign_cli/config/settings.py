@@ -54,6 +54,11 @@ class Settings:
     """How domains that no provider claims are looked up; None: as the environment says, else as the system does it."""
     replies: tuple[Rule, ...] = ()
     """The user's own rules for reading replies, which go before the shipped ones."""
+    dnsbl: tuple[str, ...] = ()
+    """Blocklists of addresses on which `campaign check` looks for those that send."""
+    rspamd: str | None = None
+    spamassassin: tuple[str, int] | None = None
+    """Spam filters that it asks: an URL of rspamd; host and port of SpamAssassin's spamd."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""

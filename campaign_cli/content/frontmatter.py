@@ -79,9 +79,10 @@ def entries(path: Path, block: str, *, first_line: int) -> tuple[Entry, ...]:
     for key_node, value_node in root.value:
         line = key_node.start_mark.line + first_line
         key = str(key_node.value)
+        # The names of headers are the same in upper and lower case (RFC 5322 1.2.2).
+        if first := found.get(key.lower()):
+            raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {first.line}")
         if key in TREES:
-            if key in found:
-                raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {found[key].line}")
             found[key] = Entry(key, "", line, below=_below(path, key, value_node, block, first_line, line))
             continue
         listed = key in LISTS
@@ -89,9 +90,6 @@ def entries(path: Path, block: str, *, first_line: int) -> tuple[Entry, ...]:
         if not all(isinstance(node, yaml.ScalarNode) for node in nodes):
             what = "one text or several in a list" if listed else "one text"
             raise TemplateError(f"{path}:{line}: {key} must be {what}; {_hint(block, line - first_line)}")
-        # The names of headers are the same in upper and lower case (RFC 5322 1.2.2).
-        if first := found.get(key.lower()):
-            raise TemplateError(f"{path}:{line}: {key!r} stands here a second time, first on line {first.line}")
         nodes = [node for node in nodes if node.tag != "tag:yaml.org,2002:null"]
         if listed:
             items = [(node.value, node.start_mark.line + first_line) for node in nodes]
@@ -106,7 +104,8 @@ def _below(path: Path, key: str, node: yaml.Node, block: str, first_line: int, l
     import yaml
 
     if not isinstance(node, yaml.MappingNode):
-        raise TemplateError(f"{path}:{line}: {key} must be names with what they stand for, such as a: Hello")
+        what = "names with what they stand for, such as a: Hello" if key in TREES else "one text, or keys and texts"
+        raise TemplateError(f"{path}:{line}: {key} must be {what}")
     found: dict[str, Entry] = {}
     for name_node, value_node in node.value:
         name, at = str(name_node.value), name_node.start_mark.line + first_line

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from campaign_cli.content.filters import Filters
 from campaign_cli.content.lines import Lines
-from campaign_cli.content.links import tracked
+from campaign_cli.content.links import UTM_TOKEN, tracked
 from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.mjml import MjmlError, compiled, place_of, unrendered_faults
@@ -25,9 +25,6 @@ from campaign_cli.content.styles import has_styles, inlined
 from campaign_cli.content.variables import undeclared
 from campaign_cli.model.errors import ColumnError, ComposeError, IncludeError, TemplateError
 from campaign_cli.model.variants import VARIABLE
-
-UTM_TOKEN = re.compile(r"\{\{ *variant *\}\}")
-"""Where the variant goes in a parameter of links."""
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+("[^"]*"|'[^']*')(?!\s+ignore)""")
 

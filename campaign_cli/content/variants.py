@@ -12,6 +12,7 @@ from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
+from campaign_cli.model.errors import UsageError
 from campaign_cli.model.variants import Split
 
 
@@ -20,6 +21,15 @@ def composer_for(template: Template, sender: Mailbox, *, campaign: str, **parts:
     if template.variants:
         return SplitComposer(template, sender, campaign=campaign, **parts)
     return Composer(template, sender, **parts)
+
+
+def only(composer: Composer, variant: str) -> Composer:
+    """The one that makes everybody's message in this variant. Raises UsageError where there is no such variant."""
+    variants = composer.variants if isinstance(composer, SplitComposer) else {}
+    if variant not in variants:
+        there = f"there are: {', '.join(variants)}" if variants else "the template has no variants"
+        raise UsageError(f"--variant {variant!r}: {there}")
+    return variants[variant]
 
 
 class SplitComposer(Composer):

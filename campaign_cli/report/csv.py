@@ -69,11 +69,11 @@ def write_rows(file: TextIO, results: Iterable[Result]) -> int:
 def _line(result: Result) -> str:
     """A result as it stands in the report. It is put together here: Python's writer takes twice as long a line."""
     line, email, provider, status, attempts, code, enhanced_code, reply, route, tls = result[:10]
-    message_id, revision, first, last, reason = result[10:]
+    message_id, revision, variant, first, last, reason = result[10:]
     return (
         f"{_number(line)},{_cell(email)},{_often(provider)},{status},{attempts},{_number(code)},"
         f"{_often(enhanced_code)},{_often(reply)},{_often(route)},{_often(tls)},{_cell(message_id)},"
-        f"{_number(revision)},{_moment(first)},{_moment(last)},{_often(reason)}\n"
+        f"{_number(revision)},{variant or ''},{_moment(first)},{_moment(last)},{_often(reason)}\n"
     )
 
 

@@ -192,7 +192,7 @@ def test_a_result_says_all_that_is_known(ledger: Ledger) -> None:
     assert list(ledger.results()) == [
         Result(
             *(2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", None, "<1@x>"),
-            *(None, 5.0, 5.0, "because"),
+            *(None, None, 5.0, 5.0, "because"),
         )
     ]
 
