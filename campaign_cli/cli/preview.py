@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -191,7 +190,7 @@ def _make_folder(folder: Path) -> None:
 
 def _write(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
     """Write these files, each whole or not at all; none of them where one is there that must not be lost."""
-    import tempfile
+    from campaign_cli.report.replacing import replaced
 
     if there := [path for path in contents if os.path.lexists(path)]:
         if not overwrite:
@@ -200,14 +199,7 @@ def _write(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
             raise UsageError(f"{folders[0]} is a folder: name another place")
     for path, octets in contents.items():
         try:
-            handle, name = tempfile.mkstemp(prefix=".campaign-", dir=path.parent)
-            try:
-                with open(handle, "wb") as file:
-                    file.write(octets)
-                os.replace(name, path)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(name)
-                raise
+            with replaced(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
+                file.write(octets)
         except OSError as error:
             raise StateError(f"{path} cannot be written: {error.strerror}") from None

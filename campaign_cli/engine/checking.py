@@ -73,4 +73,4 @@ async def _ask_dns(settings: Settings, domain: str, bounces: str, found: Finding
         found.add([Finding("dns.unanswered", "DNS", trouble)])
         return
     found.add(await look_up(settings, resolver, domain, bounces))
-    found.add(await look_at_addresses(settings, resolver, found.notes))
+    found.add(await look_at_addresses(settings, resolver, bounces, found.notes))

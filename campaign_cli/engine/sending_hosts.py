@@ -13,6 +13,7 @@ from campaign_cli.model.dns import Unresolved
 from campaign_cli.model.finding import Finding
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.sending_host import judged_greeting, judged_listing, judged_name
+from campaign_cli.policy.spf import SpfAnswer
 from campaign_cli.transport import certificates
 
 if TYPE_CHECKING:
@@ -44,17 +45,21 @@ async def _size(relay: Relay, found: Findings) -> int | None:
     return session.offers.size
 
 
-async def look_at_addresses(settings: Settings, resolver: Resolver, notes: list[str]) -> list[Finding]:
-    """What DNS says of the addresses that mail will come from: this machine's with `delivery: mx`, else the relays'."""
+async def look_at_addresses(settings: Settings, resolver: Resolver, bounces: str, notes: list[str]) -> list[Finding]:
+    """What DNS says of the addresses that mail will come from: this machine's with `delivery: mx`, else the relays'.
+
+    `bounces` is the return path's domain.
+    """
     ask = resolver.records
     findings: list[Finding] = []
     addresses: list[str] = []
     if settings.direct:
         addresses += settings.direct.source_addresses
         if not addresses:
-            notes.append("mx has no source_address: whether the one that mail comes from has a name was not looked at")
+            notes.append("mx has no source_address: PTR and SPF of the one that mail comes from were not looked at")
         for address in addresses:
             findings += await judged_name(ask, address)
+            findings += await SpfAnswer(ask, address).judged(bounces)
             if name := settings.direct.ehlo_name:
                 findings += await judged_greeting(ask, name, address)
     elif settings.dnsbl:

@@ -106,6 +106,9 @@ RULES: dict[str, Rule] = {
     ),
     "auth.spf-void": Rule(ERROR, "SPF takes more than 2 lookups that find nothing", "take them out", "RFC 7208 4.6.4"),
     "auth.spf-all": Rule(WARNING, "SPF lets everybody send", "end it in -all or ~all", "RFC 7208 5.1"),
+    "auth.spf-address": Rule(
+        ERROR, "SPF does not let the address pass that sends", "add it to the record", "RFC 7208 2.6"
+    ),
     "auth.dmarc-missing": Rule(ERROR, "there is no DMARC record", "publish v=DMARC1; p=none at least", GMAIL),
     "auth.dmarc-wrong": Rule(ERROR, "the DMARC record cannot be read", "mend it", "RFC 7489 6.3"),
     "dns.from": Rule(ERROR, "no mail gets to From's domain", "give it an MX record", YAHOO),

@@ -45,6 +45,9 @@ max_connections: 40
 dns: {nameservers: [192.0.2.53, '192.0.2.54:5353', '2001:db8::53', '[::1]:54'], timeout: 3s, concurrency: 9}
 providers: {office: {domains: [example.com]}}
 replies: [{id: mine, class: rate, words: slow down, source: me}]
+dnsbl: [zen.Example.org, bl.example.net]
+rspamd: http://127.0.0.1:11333/
+spamassassin: "[::1]:784"
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
 patience: 30s
 workers: 3
@@ -109,6 +112,9 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         max_connections=40,
         replies=(Rule("mine", ReplyClass.RATE, "me", text=r"slow\ down"),),
         dns=Dns((("192.0.2.53", 53), ("192.0.2.54", 5353), ("2001:db8::53", 53), ("::1", 54)), 3.0, 9),
+        dnsbl=("zen.example.org", "bl.example.net"),
+        rspamd="http://127.0.0.1:11333",
+        spamassassin=("::1", 784),
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
         workers=3,
