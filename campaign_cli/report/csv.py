@@ -34,7 +34,7 @@ def write_report(path: Path, results: Iterable[Result]) -> int:
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", newline="") as file:
                 return write_rows(file, results)
-        with replaced(path) as file, open(file, "w", encoding="utf-8", newline="", closefd=False) as text:
+        with replaced(path) as descriptor, open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as text:
             return write_rows(text, results)
     except OSError as error:
         raise StateError(
