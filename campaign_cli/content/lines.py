@@ -60,8 +60,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the forms that a campaign's message has: its subject, and how many get it beside the others."""
+    """One of the forms that a campaign's message has: where it stands, its subject, and its share beside the others."""
 
+    place: str
     subject: Line
     weight: float
 
@@ -151,7 +152,7 @@ class Lines:
                 if not 0 < weight <= HEAVIEST:
                     findings.append(
                         f"{manuscript.place(each)}: variants: {entry.key}: {each.text!r} cannot be a weight: "
-                        f"it is a number above 0, such as 2 or 0.5"
+                        "it is a number above 0, such as 2 or 0.5"
                     )
             else:
                 findings.append(
@@ -160,7 +161,7 @@ class Lines:
                 )
         if given is None and not subject[1]:
             findings.append(f"{place}: variants: {entry.key} has no subject: give it one, or a subject to all")
-        return Variant(self._line("Subject", *(subject if given is None else ("--subject", given))), weight)
+        return Variant(place, self._line("Subject", *(subject if given is None else ("--subject", given))), weight)
 
     def _own_subject(self) -> tuple[str, str]:
         manuscript, entry = self._manuscript, self._entries.get("subject")

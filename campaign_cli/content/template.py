@@ -177,7 +177,8 @@ class Template:
             belongs = self._manuscript.subject_belongs
             findings.append(TemplateError(f"{self.path}: no subject: {belongs}, or give --subject"))
         if self.variants and columns is not None and VARIABLE in columns:
-            findings.append(TemplateError(f"{self.path}: variants: the list has a column {VARIABLE!r}, too: rename it"))
+            place = next(iter(self.variants.values())).place
+            findings.append(TemplateError(f"{place}: variants: the list has a column {VARIABLE!r}, too: rename it"))
         unknown = list(self._unknown_in_lines(columns)) if columns is not None else []
         for file, environment in self._files.items():
             sources = self._sources.all(environment, file)

@@ -148,7 +148,7 @@ def test_every_variants_columns_are_checked_and_the_list_may_have_none_of_that_n
     template = load_template(written(tmp_path, "variants: {a: One, b: 'Two {{ nmae }}'}\n"))
     with pytest.raises(TemplateError, match=r"page.html:2: 'nmae' is not a column of the list; did you mean 'name'"):
         template.check(["name"])
-    with pytest.raises(TemplateError, match="variants: the list has a column 'variant', too: rename it"):
+    with pytest.raises(TemplateError, match=r"page.html:3: variants: the list has a column 'variant', too: rename it"):
         load_template(written(tmp_path)).check(["name", "variant"])
     load_template(written(tmp_path)).check(["name"])
 
