@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.direct import delivery, direct
+from campaign_cli.config.filters import blocklists, rspamd, spamassassin
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.hours import moment, send_windows, time_zone
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
@@ -294,6 +295,9 @@ _FIELDS: dict[str, Parse] = {
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,
+    "dnsbl": blocklists,
+    "rspamd": rspamd,
+    "spamassassin": spamassassin,
     "patience": _duration,
     "workers": _workers,
     "limit": number_in(MILLIONS),

@@ -59,6 +59,11 @@ class Settings:
     """The user's own rules for what follows from a provider's displeasure."""
     shaping_off: tuple[str, ...] = ()
     """The ids of the shipped ones that are not heeded."""
+    dnsbl: tuple[str, ...] = ()
+    """Blocklists of addresses on which `campaign check` looks for those that send."""
+    rspamd: str | None = None
+    spamassassin: tuple[str, int] | None = None
+    """Spam filters that it asks: an URL of rspamd; host and port of SpamAssassin's spamd."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""

@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")
 ON_EVERY_COMMAND = ("--help",)
 """Options that stand in no table, because every command has them."""
 
-NOT_IN_THE_FILE = ("config", "to", "like")
+NOT_IN_THE_FILE = ("config", "to", "like", "variant")
 """Options of `campaign send` that cannot be keys of the file: where the file is, and that this is a test."""
 
 Table = list[tuple[str, ...]]

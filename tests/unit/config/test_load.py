@@ -47,6 +47,9 @@ dns: {nameservers: [192.0.2.53, '192.0.2.54:53', '1::53', '[::1]:54'], timeout: 
 providers: {office: {domains: [example.com]}}
 replies: [{id: mine, class: rate, words: slow down, source: me}]
 shaping: [{id: ours, provider: yahoo, words: slow down, after: 2/h, suspend: 1h, source: us}]
+dnsbl: [zen.Example.org, bl.example.net]
+rspamd: http://127.0.0.1:11333/
+spamassassin: "[::1]:784"
 retry: {base: 2m, factor: 2, longest: 1h, lifetime: 2d}
 patience: 30s
 workers: 3
@@ -112,6 +115,9 @@ def test_every_key_of_the_file_becomes_its_setting(tmp_path: Path) -> None:
         replies=(Rule("mine", ReplyClass.RATE, "me", text=r"slow\ down"),),
         shaping=(ShapingRule("ours", "us", "yahoo", text=r"slow\ down", count=2, period=3600.0, suspend=3600.0),),
         dns=Dns((("192.0.2.53", 53), ("192.0.2.54", 53), ("1::53", 53), ("::1", 54)), 3.0, 9, dnssec=True),
+        dnsbl=("zen.example.org", "bl.example.net"),
+        rspamd="http://127.0.0.1:11333",
+        spamassassin=("::1", 784),
         retry=RetrySchedule(base=120.0, factor=2.0, longest=3600.0, lifetime=172800.0),
         patience=30.0,
         workers=3,
