@@ -14,7 +14,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Dns, Exchange, Lack, Tlsa, Unresolved
+from campaign_cli.model.dns import Dns, Exchange, Lack, Tlsa, Unresolved, Way
 from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
@@ -49,7 +49,7 @@ class Exchanges:
     Hosts of the same preference are taken by `chance`, a number from 0 to 1 for each.
     """
 
-    limited = warming = False
+    limited = warming = several = False
 
     def __init__(
         self,
@@ -103,19 +103,19 @@ class Exchanges:
                 "mend that and run the same command again"
             )
 
-    async def open(self, provider: str, exchange: Exchange | None) -> Session | Refusal:
+    async def open(self, provider: str, way: Way) -> Session | Refusal:
         """A session with the first of its hosts that gives one; else what the last of them said. Raises NoRouteError
         when nobody answers where hosts are."""
         await self._room.acquire()
         opened: Session | Refusal | None = None
         try:
-            assert exchange
-            opened = await self._first(exchange, self._providers.get(provider).tls)
+            assert isinstance(way, Exchange)
+            opened = await self._first(way, self._providers.get(provider).tls)
         finally:
             if not isinstance(opened, Session):
                 self._room.release()
         if isinstance(opened, Refusal):
-            log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in exchange.hosts), opened)
+            log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in way.hosts), opened)
         return opened
 
     async def _first(self, exchange: Exchange, least: Tls) -> Session | Refusal:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 
 from campaign_cli.engine.budgets import Wanted
-from campaign_cli.engine.exchanges import Exchanges
+from campaign_cli.engine.exchanges import LEFT_ALONE, Exchanges
 from campaign_cli.engine.outbox import Outbox, Queue
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
@@ -19,11 +19,11 @@ from campaign_cli.engine.settlement import Settlement
 from campaign_cli.engine.shaper import Shaper
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.view import Place
-from campaign_cli.model.dns import Exchange, Lack, Unresolved
+from campaign_cli.model.dns import Exchange, Lack, Unresolved, Way
 from campaign_cli.model.envelope import Envelope, Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
-from campaign_cli.model.outcome import Outcome, Radius, Verdict
+from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Phase, Reply
 from campaign_cli.policy.budgets import of_connections
@@ -75,7 +75,7 @@ class Lane:
         self._in_flight: dict[Transaction, Ready] = {}
         self._sessions: dict[Session, Queue] = {}
         """Each with the queue that it works on."""
-        self._opening: dict[asyncio.Task[None], Exchange | None] = {}
+        self._opening: dict[asyncio.Task[None], Way] = {}
         self._addressing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
@@ -243,16 +243,28 @@ class Lane:
             return
         for recipient, message in zip(recipients, made, strict=True):
             if isinstance(message, Message):
-                exchange = found.get(recipient.address.domain) if found else None
-                if isinstance(exchange, Lack | Unresolved):
-                    self._unreachable(Ready(recipient, message), exchange)
+                way = found.get(recipient.address.domain) if found else self._way_back(recipient)
+                if isinstance(way, Lack | Unresolved):
+                    self._unreachable(Ready(recipient, message), way)
                 else:
-                    self._ready.queue(exchange).append(Ready(recipient, message, exchange))
+                    self._ready.queue(way).append(Ready(recipient, message, way))
             else:
                 self._rooms.committer.submit(changes.fail(recipient, message))
                 self._progress.count(State.FAILED)
                 log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
         self._wake.set()
+
+    def _way_back(self, recipient: Recipient) -> str | None:
+        """The relay that has to see `recipient` again, for greylisting knows from where it was asked (RFC 6647 2.2) and
+        begins anew for another's address; None: any."""
+        if not (recipient.attempts and self._rooms.routes.several):
+            return None
+        last = self._rooms.ledger.last_answer(recipient)
+        if last is None:
+            return None
+        route, reply = last
+        verdict = self._rooms.replies.classify(reply, Phase.RCPT, self._provider.name)
+        return route if verdict.reply_class is ReplyClass.GREYLISTED else None
 
     def _unreachable(self, ready: Ready, why: Lack | Unresolved | Refusal) -> None:
         due_at = self._settlement.unreachable(ready.recipient, why)
@@ -291,18 +303,18 @@ class Lane:
         if self._open_after > time.monotonic():
             return
         rest = self._rooms.routes.rest
-        for exchange, queue in self._ready.queues.items():
+        for way, queue in self._ready.queues.items():
             mine = [session for session, its in self._sessions.items() if its is queue]
-            opening = sum(its == exchange for its in self._opening.values())
+            opening = sum(its == way for its in self._opening.values())
             free = sum(session.unused and not rest(session.route) for session in mine) + opening
             there = len(self._sessions) + len(self._opening)
             wanted = min(self._shaper.connections - there, useful - free, len(queue) - free)
-            if exchange and not mine:
+            if way and not mine:
                 # Hosts that have not shown that they work are tried by one; they must not keep others from theirs.
                 wanted = min(wanted, 1 - opening)
             for _ in range(self._may_open(wanted)):
-                task = asyncio.create_task(self._open_one(exchange))
-                self._opening[task] = exchange
+                task = asyncio.create_task(self._open_one(way))
+                self._opening[task] = way
                 task.add_done_callback(self._opened)
 
     def _may_open(self, wanted: int) -> int:
@@ -326,29 +338,32 @@ class Lane:
             # Nobody waits for it: the run hears of it as of what any callback raises.
             raise error
 
-    async def _open_one(self, exchange: Exchange | None) -> None:
+    async def _open_one(self, way: Way) -> None:
         try:
-            session = await self._rooms.routes.open(self._provider.name, exchange)
+            session = await self._rooms.routes.open(self._provider.name, way)
             while not isinstance(session, Refusal) and not self._fit(session):
                 # Another lane's, which may use a session for longer.
                 await self._rooms.routes.close(session)
-                session = await self._rooms.routes.open(self._provider.name, exchange)
+                session = await self._rooms.routes.open(self._provider.name, way)
         except CampaignError as error:
             self._rooms.halt(error)
             return
         if isinstance(session, Refusal):
-            self._not_opened(exchange, session)
+            self._not_opened(way, session)
             return
         session.client = self
         session.carrier = changes.carrier(session.route, session.tls)
-        self._sessions[session] = self._ready.queue(exchange)
+        self._sessions[session] = self._ready.queue(way)
         self._progress.sessions = len(self._sessions)
         self._wake.set()
         session.pump()
 
-    def _not_opened(self, exchange: Exchange | None, refusal: Refusal) -> None:
-        """No host of `exchange` gives a session: its mail waits for those that are open, or is tried again later."""
-        queue = self._ready.queue(exchange)
+    def _not_opened(self, way: Way, refusal: Refusal) -> None:
+        """No host of an exchange gives a session: its mail waits for those that are open, or is tried again later."""
+        queue = self._ready.queue(way)
+        if self._slowed_by(refusal):
+            self._wake.set()
+            return
         if any(its is queue for its in self._sessions.values()):
             self._back_off()
         else:
@@ -356,6 +371,17 @@ class Lane:
                 self._unreachable(ready, refusal)
             queue.clear()
         self._wake.set()
+
+    def _slowed_by(self, refusal: Refusal) -> bool:
+        """Whether no session came about because the provider wants it slower: then its mail waits, untried."""
+        answer = refusal.answer
+        if isinstance(answer, Reply):
+            verdict = self._rooms.replies.classify(answer, refusal.phase, self._provider.name)
+            self._shape(
+                # The same is said again for so long without being asked.
+                lambda: self._shaper.refused(verdict, answer, refusal.phase, len(self._sessions), LEFT_ALONE)
+            )
+        return self._shaper.rest > 0
 
     def _drop(self, session: Session) -> None:
         if session in self._sessions:
@@ -471,7 +497,7 @@ class Lane:
         if settled.due_at is not None:
             self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
         if settled.given_back and not self._stopping:
-            self._ready.queue(ready.exchange).appendleft(ready)
+            self._ready.queue(ready.way).appendleft(ready)
             self._wake.set()
         else:
             self._rooms.composers.let_go(len(transaction.content))

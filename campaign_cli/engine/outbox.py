@@ -1,4 +1,4 @@
-"""The composed messages that a lane has in hand, each in the queue of the exchange it goes to."""
+"""The composed messages that a lane has in hand, each in the queue of the way it goes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from itertools import chain
 
 from campaign_cli.engine.rooms import Ready
-from campaign_cli.model.dns import Exchange
+from campaign_cli.model.dns import Way
 
 Queue = deque[Ready]
 
 
 class Outbox:
-    """Queues by exchange; relays take everybody's mail, so with them there is one, that of None."""
+    """Queues by where they go; relays take everybody's mail, so with them there is one, that of None, and one for each
+    relay that has to see somebody again."""
 
     def __init__(self) -> None:
-        self.queues: dict[Exchange | None, Queue] = {}
+        self.queues: dict[Way, Queue] = {}
 
-    def queue(self, exchange: Exchange | None) -> Queue:
-        """That of `exchange`, always the same."""
-        return self.queues.setdefault(exchange, deque())
+    def queue(self, way: Way) -> Queue:
+        """That of `way`, always the same."""
+        return self.queues.setdefault(way, deque())
 
     def __len__(self) -> int:
         return sum(map(len, self.queues.values()))

@@ -15,7 +15,7 @@ from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
-from campaign_cli.model.dns import Exchange
+from campaign_cli.model.dns import Way
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.recipient import Recipient
@@ -72,5 +72,4 @@ class Ready(NamedTuple):
 
     recipient: Recipient
     message: Message
-    exchange: Exchange | None = None
-    """Where it goes, when it does not go to a relay."""
+    way: Way = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.passwords import Passwords
-from campaign_cli.model.dns import Exchange
+from campaign_cli.model.dns import Way
 from campaign_cli.model.errors import CampaignError, ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Answer, Phase, Reply
@@ -122,19 +122,25 @@ class Routes:
         self._worked = False
         self._down_since: float | None = None
 
-    async def open(self, provider: str, exchange: Exchange | None = None) -> Session:
+    @property
+    def several(self) -> bool:
+        """Whether mail may go by more than one relay."""
+        return len(self._ways) > 1
+
+    async def open(self, provider: str, way: Way = None) -> Session:
         """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
-        none will. A relay takes the mail of every `exchange`."""
+        none will. With another relay than that of `way` only where that one cannot be had now."""
+        relay = way if isinstance(way, str) else ""
         async with self._changed:
             while True:
-                if session := self._given_back(provider):
+                if session := self._given_back(provider, relay):
                     return session
-                if self._open < self._max_sessions and not self._all_full(provider):
+                if self._open < self._max_sessions and not self._all_full(provider, relay):
                     self._open += 1
                     break
                 await self._changed.wait()
         try:
-            session = await self._connect(provider)
+            session = await self._connect(provider, relay)
         except BaseException:
             self._open -= 1
             async with self._changed:
@@ -142,13 +148,14 @@ class Routes:
             raise
         return session
 
-    def _given_back(self, provider: str) -> Session | None:
-        """One of the idle sessions that can carry a transaction to `provider`; those that can carry none are ended."""
+    def _given_back(self, provider: str, relay: str) -> Session | None:
+        """One of the idle sessions that can carry a transaction to `provider`, with `relay` unless that is ""; those
+        that can carry none are ended."""
         for session in tuple(self._idle):
             if not (session.usable and self.works(session.route)):
                 self._idle.remove(session)
                 self._ended(session)
-            elif self._ways[session.route].relay.serves(provider):
+            elif self._ways[session.route].relay.serves(provider) and relay in ("", session.route):
                 self._idle.remove(session)
                 return session
         if self._idle and self._open >= self._max_sessions:
@@ -257,26 +264,29 @@ class Routes:
     def _serving(self, provider: str) -> list[_Way]:
         return [way for way in self._ways.values() if way.relay.serves(provider)]
 
-    def _candidates(self, provider: str) -> list[_Way]:
-        """The relays that may be tried for `provider` now, of the lowest priority there is, the least used first."""
+    def _candidates(self, provider: str, relay: str = "") -> list[_Way]:
+        """The relays that may be tried for `provider` now, of the lowest priority there is, the least used first;
+        `relay` alone, if it is one of them."""
         now = time.monotonic()
         there = [
             way for way in self._serving(provider) if not way.given_up and way.cooling_until <= now and not way.rest
         ]
+        if wanted := [way for way in there if way.relay.name == relay]:
+            return wanted
         first = min((way.relay.priority for way in there), default=0)
         return sorted(
             (way for way in there if way.relay.priority == first), key=lambda way: way.open / way.relay.weight
         )
 
-    def _all_full(self, provider: str) -> bool:
-        candidates = self._candidates(provider)
+    def _all_full(self, provider: str, relay: str = "") -> bool:
+        candidates = self._candidates(provider, relay)
         return bool(candidates) and all(way.full for way in candidates)
 
-    async def _connect(self, provider: str) -> Session:
+    async def _connect(self, provider: str, relay: str) -> Session:
         # A group may have been found only now.
         check_served([way.relay for way in self._ways.values()], [provider])
         while True:
-            way = next((way for way in self._candidates(provider) if not way.full), None)
+            way = next((way for way in self._candidates(provider, relay) if not way.full), None)
             if way is None:
                 await asyncio.sleep(self._until_next_try(provider))
             elif way.proven:

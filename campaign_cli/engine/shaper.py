@@ -83,8 +83,9 @@ class Shaper:
             log.info("%s takes everything again: nothing is held back any more", self._provider.name)
         return self.backoff is None or self.backoff.rate > before.rate
 
-    def refused(self, verdict: Verdict, reply: Reply, phase: Phase, sessions: int) -> bool:
-        """A refusal. Whether nothing may be started now because of it, though something might have before."""
+    def refused(self, verdict: Verdict, reply: Reply, phase: Phase, sessions: int, least: float = 0.0) -> bool:
+        """A refusal, which is heeded for `least` seconds if at all. Whether nothing may be started now because of it,
+        though something might have before."""
         name, backoffs = self._provider.name, self._shared.backoffs
         fitting = self._shaping.rules_for(reply, phase, name, verdict.reply_class)
         rules = [rule for rule in fitting if rule.count == 1 or backoffs.count(name, rule) >= rule.count]
@@ -97,7 +98,7 @@ class Shaper:
             limit=self._limit,
             taken=backoffs.taken(name),
             connections=min(sessions, self.connections),
-            asked=asked_rest(reply.text),
+            asked=max(asked_rest(reply.text), least),
             rules=rules,
         )
         chance = random.random()  # noqa: S311

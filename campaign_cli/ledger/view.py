@@ -9,6 +9,7 @@ from pathlib import Path
 
 import apsw
 
+from campaign_cli.ledger.changes import route_of
 from campaign_cli.ledger.database import open_for_reading, statements, translated
 from campaign_cli.ledger.owner import Owner, noticed, owner_here
 from campaign_cli.ledger.revisions import Revisions
@@ -17,6 +18,7 @@ from campaign_cli.model.address import Address
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.recipient import Recipient
+from campaign_cli.model.reply import Reply
 from campaign_cli.model.result import Result
 from campaign_cli.model.variants import Split
 
@@ -186,6 +188,15 @@ class LedgerView:
         with translated(self.path):
             row = self._connection.execute(self._sql["standing"], (address.key,)).fetchone()
             return Standing(row[0], row[1], State(row[2])) if row else None
+
+    def last_answer(self, recipient: Recipient) -> tuple[str, Reply] | None:
+        """The route of the recipient's last transaction and the reply that ended it; None: there was none."""
+        with translated(self.path):
+            row = self._connection.execute(self._sql["last_answer"], (recipient.id,)).fetchone()
+            if row is None:
+                return None
+            carrier, code, enhanced, text = row
+            return route_of(carrier), Reply(code, enhanced, text)
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""

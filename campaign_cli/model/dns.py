@@ -48,6 +48,10 @@ class Exchange(NamedTuple):
     secure: bool = False
 
 
+Way = Exchange | str | None
+"""Where a message goes: to the hosts of an exchange; to the relay of that name, if it can be had; to any relay."""
+
+
 class Addresses(NamedTuple):
     """The IP addresses of a host, those of IPv4 first; `secure` is whether DNSSEC says so."""
 

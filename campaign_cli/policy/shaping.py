@@ -192,7 +192,7 @@ def refused(before: Backoff | None, refusal: Refusal, now: float, chance: float)
         again = replace(before, why=refusal.why, rest=rest, until=now + rest, connections=1, vain=before.vain + 1)
         return _ruled(again, refusal, now)
     rest = max(min(doubled, LONGEST_REST) * longer, refusal.asked)
-    allowed = before.rate if before else refusal.limit or refusal.taken
+    allowed = before.rate if before else refusal.limit or max(refusal.taken, EASY)
     ceiling = max(min(refusal.taken, allowed), allowed * LEAST)
     backoff = Backoff(
         why=refusal.why,

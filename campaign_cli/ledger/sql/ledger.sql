@@ -49,6 +49,9 @@ SELECT count(*) FROM recipients WHERE state = 'uncertain' AND listing = :listing
 -- name: all_uncertain
 SELECT key, local || '@' || domain, state FROM recipients WHERE state = 'uncertain' ORDER BY line, id
 
+-- name: last_answer
+SELECT route, code, enhanced_code, reply FROM recipients WHERE id = ? AND route IS NOT NULL AND code IS NOT NULL
+
 -- name: standing
 SELECT key, local || '@' || domain, state FROM recipients WHERE key = ?
 

@@ -36,6 +36,7 @@ from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.providers import Provider, Providers
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.policy.shaping import Shaping, ShapingRule
+from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.dialogue import Ending, Offers, Transaction
 
 TAKEN = Ending(Phase.DOT, Reply(250, "2.0.0", "taken"))
@@ -137,15 +138,19 @@ class World:
         self.retry = RetrySchedule(base=3600.0, jitter=0.0)
         self.allotment = Allotment(None)
         self.patience = 5.0
+        self.connection_rate = "none"
+        self.refusals: list[Refusal] = []
         self.shaping: tuple[ShapingRule, ...] = ()
 
     # ---- routes ----
 
-    async def open(self, provider: str, exchange: Any = None) -> FakeSession:
+    async def open(self, provider: str, exchange: Any = None) -> FakeSession | Refusal:
         await asyncio.sleep(0)
         if not self.relays:
             raise NoRouteError("no relay works")
-        self.sessions.append(FakeSession(self, self.relays[0]))
+        if self.refusals:
+            return self.refusals.pop(0)
+        self.sessions.append(FakeSession(self, exchange if exchange in self.relays else self.relays[0]))
         if self.soon_after_opening:
             asyncio.get_running_loop().call_soon(self.soon_after_opening, self.sessions[-1])
         return self.sessions[-1]
@@ -158,6 +163,7 @@ class World:
         """Kept open, for another lane."""
 
     limited = warming = False
+    several = True
 
     def works(self, route: str) -> bool:
         return route in self.relays
@@ -213,7 +219,8 @@ class World:
         name: str = "x.example",
     ) -> Any:
         """A lane that has `names` to send to, at the provider `name`."""
-        default = Provider("default", (), parse_pace(rate), connections, most)
+        opening = parse_pace(self.connection_rate)
+        default = Provider("default", (), parse_pace(rate), connections, most, connection_rate=opening)
         providers = Providers.of([default, replace(default, name=name, domains=("x.example",))])
         rows = [Contact(line, Address(each, "x.example"), "{}") for line, each in enumerate(names, 2)]
         found = batches(rows, providers)

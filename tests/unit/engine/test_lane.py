@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from campaign_cli.engine import composers
+from campaign_cli.engine import lane as lane_module
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.rooms import Allotment
-from campaign_cli.model.errors import NoRouteError
+from campaign_cli.model.errors import NoRouteError, StateError
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.policy.shaping import ShapingRule
+from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.dialogue import Ending
 
 LOST = Ending(Phase.RCPT, Silence("the server closed the connection"))
@@ -306,3 +309,112 @@ def test_everybody_is_delivered_however_few_messages_may_be_in_hand(
     assert {name: status for name, (status, *_) in world.report.items()} == dict.fromkeys(names(40), "delivered")
     assert sorted(world.composed) == sorted(names(40))
     assert lane._rooms.composers._in_hand == 0
+
+
+GREYLISTED = Ending(Phase.RCPT, Reply(450, "4.2.0", "Greylisted, please try again in 1 seconds"))
+
+
+def test_one_who_was_greylisted_goes_by_the_same_relay_again_if_it_can_be_had_and_not_before_the_server_wants(
+    world: Any,
+) -> None:
+    world.retry = RetrySchedule(base=0.1, factor=1.0, jitter=0.0)
+    world.script = {"p1": [GREYLISTED], "p2": [LATER], "p3": [GREYLISTED]}
+
+    def next_relay(_: object) -> None:
+        # From now on another is preferred.
+        world.relays.reverse()
+
+    world.soon_after_opening = next_relay
+    world.run(world.lane(*names(4), most=4))
+
+    assert {name: route for name, (_, _, route) in world.report.items()} == {
+        "p0": "one:25",
+        "p1": "one:25",
+        "p2": "two:25",
+        "p3": "one:25",
+    }
+    first, second = (at for name, at in world.started if name == "p1")
+    assert second - first >= 1.0
+
+
+def test_a_relay_that_cannot_be_had_any_more_holds_up_nobody_who_was_greylisted(world: Any) -> None:
+    world.retry = RetrySchedule(base=0.1, factor=1.0, jitter=0.0)
+    world.script = {"p1": [Ending(Phase.RCPT, Reply(450, "4.2.0", "Greylisted"))]}
+    lane = world.lane(*names(2), most=2)
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.progress.deferred)
+        world.relays.remove("one:25")
+
+    world.run(lane, meanwhile)
+    assert world.report["p1"] == ("delivered", 2, "two:25")
+
+
+def test_who_is_refused_for_the_pace_before_being_named_is_charged_nothing_however_often(world: Any) -> None:
+    too_fast = Ending(Phase.MAIL, Reply(421, "4.7.0", "too many messages, slow down"))
+    world.script = {"p1": [too_fast] * 4}
+    world.run(world.lane(*names(3)))
+
+    assert world.report == dict.fromkeys(names(3), DELIVERED)
+    assert (world.starts["p1"], world.progress.attempts) == (5, 3)
+
+
+def test_while_a_provider_is_left_alone_nothing_starts_and_what_it_said_is_kept_for_the_next_run(world: Any) -> None:
+    world.shaping = (ShapingRule("mine", "", text="slow down", suspend=3600.0),)
+    world.at_once = 4
+    world.script = {"p0": [TOO_FAST]}
+    lane = world.lane(*names(40), connections=2)
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.progress.waiting_for)
+        await asyncio.sleep(0.1)
+        lane.stop()
+
+    world.run(lane, meanwhile)
+    # What was in flight, on two sessions of four.
+    assert len(world.started) <= 8
+    assert Counter(attempts for status, attempts, _ in world.report.values() if status == "pending") == {
+        0: 40 - len(world.started)
+    }
+    again = world.lane(*names(40))
+    assert (again._shaper.backoff.why, again._shaper.rest > 3500) == (str(TOO_FAST.answer), True)
+
+
+def test_connections_are_opened_no_faster_than_the_provider_wants_them(world: Any) -> None:
+    world.connection_rate = "2/10s, max_burst=2"
+    lane = world.lane(*names(30), connections=5, most=3)
+
+    async def meanwhile() -> None:
+        await world.until(lambda: world.progress.delivered == 6)
+        await asyncio.sleep(0.1)
+        lane.stop()
+
+    world.run(lane, meanwhile)
+    assert (len(world.sessions), len(world.started)) == (2, 6)
+
+
+def test_a_state_folder_that_cannot_be_written_halts_the_run_when_a_refusal_is_to_be_kept(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StateError("the disk is full")
+
+    world.script = {"p1": [TOO_FAST]}
+    lane = world.lane(*names(4))
+    monkeypatch.setattr(world.shared.backoffs, "change", fail)
+    world.run(lane)
+    assert [str(error) for error in world.halted] == ["the disk is full"]
+
+
+def test_a_provider_that_refuses_the_session_for_its_pace_is_waited_for_and_nobody_is_charged_an_attempt(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "LEFT_ALONE", 0.05)
+    greeting = Refusal(Phase.GREETING, Reply(421, "4.7.0", "too many connections from you"), lasting=False)
+    world.refusals = [greeting, greeting]
+    world.run(world.lane(*names(4), rate="1000/s"))
+
+    assert world.report == dict.fromkeys(names(4), DELIVERED)
+    world.refusals = [Refusal(Phase.GREETING, Reply(554, "5.3.2", "no service here"), lasting=True)]
+    world.run(world.lane(*names(5), rate="1000/s"))
+    assert world.report["p4"][:2] == ("deferred", 1)

@@ -123,6 +123,20 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(main, 10))
 
 
+def test_a_session_with_a_certain_relay_is_got_if_that_can_be_had_and_else_with_another(world: Any) -> None:
+    async def main() -> list[str]:
+        routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
+        first = await routes.open("gmail", BACKUP.name)
+        await routes.give_back(first)
+        given = [first, *[await routes.open("gmail", relay) for relay in (MAIN.name, BACKUP.name, None)]]
+        world.state["backup"] = DOWN
+        given.append(await routes.open("gmail", BACKUP.name))
+        assert given[2] is first
+        return [each.route for each in given]
+
+    assert run(main()) == [BACKUP.name, MAIN.name, BACKUP.name, MAIN.name, MAIN.name]
+
+
 def opened(world: Any, *relays: Relay) -> str:
     """The route of one session, or why there is none."""
     try:

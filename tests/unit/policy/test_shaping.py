@@ -49,6 +49,7 @@ def test_one_refusal_leaves_at_least_nine_twentieths_however_little_was_taken() 
 
 def test_without_a_limit_what_was_taken_is_what_it_goes_by() -> None:
     assert again(None, 0.0, limit=None, taken=500.0).rate == pytest.approx(450.0)
+    assert again(None, 0.0, limit=None, taken=0.0).rate == pytest.approx(0.9 * 0.125)
 
 
 def test_what_had_been_on_its_way_when_a_rest_began_changes_nothing() -> None:
