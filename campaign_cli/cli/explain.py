@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,6 +39,7 @@ def explain(reply: str, provider: str | None, phase: str | None, json: bool, con
     settings = settings_of(config)
 
     from campaign_cli.config.replies import replies_of
+    from campaign_cli.config.shaping import shaping_of
     from campaign_cli.model.reply import Phase
     from campaign_cli.policy.outcomes import CLASSES
 
@@ -50,13 +51,14 @@ def explain(reply: str, provider: str | None, phase: str | None, json: bool, con
     answered = Phase(phase or ("dot" if parsed.code // 100 == 2 else "rcpt"))
     replies = replies_of(settings)
     verdict = replies.classify(parsed, answered, name)
-    said = {
+    said: dict[str, Any] = {
         "outcome": str(verdict.outcome),
         "class": str(verdict.reply_class),
         "suppress": verdict.suppress,
         "radius": str(verdict.radius),
         "action": str(verdict.action),
         "rule": verdict.rule,
+        "shaping": [rule.id for rule in shaping_of(settings).rules_for(parsed, answered, name, verdict.reply_class)],
     }
     if json:
         print_json(said)
@@ -64,8 +66,10 @@ def explain(reply: str, provider: str | None, phase: str | None, json: bool, con
     said["class"] = f"{verdict.reply_class}: {CLASSES[verdict.reply_class].words}"
     said["suppress"] = "yes" if verdict.suppress else "no"
     said["rule"] = f"{verdict.rule} ({replies.source(verdict.rule)})"
+    said["shaping"] = ", ".join(said["shaping"])
     for key, value in said.items():
-        print(shown(f"{key:<9}{value}"))
+        if value:
+            print(shown(f"{key:<9}{value}"))
     check_written()
 
 

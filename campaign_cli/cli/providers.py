@@ -103,6 +103,7 @@ def _backoff(backoff: Backoff, shared: SharedState) -> dict[str, Any]:
         **{name: iso_time(to_utc + moment) for name, moment in moments.items()},
         "rate": round(backoff.rate * 3600),
         "connections": backoff.connections,
+        "most": backoff.most,
         "in_vain": backoff.vain,
     }
 
@@ -115,7 +116,7 @@ def _held_back(name: str, backoff: dict[str, Any]) -> str:
         return local_time(datetime.fromisoformat(backoff[key]).timestamp())
 
     rest = datetime.fromisoformat(backoff["suspended_until"]) > datetime.now(UTC)
-    most = f"at most {backoff['rate']:,}/h on {backoff['connections']} at once, a step more at {clock('more_at')}"
+    most = f"at most {backoff['most']}, a step more at {clock('more_at')}"
     doing = f"nothing until {clock('suspended_until')}, then {most}" if rest else most
     return f"{name} is held back since {clock('since')}: {doing}. It said: {backoff['why']}"
 

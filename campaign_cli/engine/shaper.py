@@ -105,11 +105,10 @@ class Shaper:
         self._take(backoffs.change(name, lambda held, now: refused(held, refusal, now, chance)))
         if self.backoff and not resting:
             log.warning(
-                "%s: nothing for %s, then at most %.0f/h on %d at once: %s",
+                "%s: nothing for %s, then at most %s: %s",
                 name,
                 format_duration(self.rest),
-                self.backoff.rate * 3600,
-                self.backoff.connections,
+                self.backoff.most,
                 self.backoff.why,
             )
         return not resting

@@ -139,6 +139,11 @@ class Backoff:
         """Whether it is too long ago to count."""
         return now > max(self.until, self.more_at) + FORGOTTEN
 
+    @property
+    def most(self) -> str:
+        """What it allows, in words."""
+        return f"{self.rate * 3600:,.0f}/h on {self.connections} connection{'s' * (self.connections > 1)}"
+
     def seconds(self, count: int, now: float) -> float:
         """How long `count` messages take at `now`, if nothing changes."""
         return max(self.until - now, 0.0) + count / self.rate if count else 0.0

@@ -31,6 +31,7 @@ def test_all_is_said_that_follows_from_a_reply_and_by_which_rule(capsys: pytest.
         "radius": "recipient",
         "action": "suppress the address",
         "rule": "unknown-user",
+        "shaping": [],
     }
     assert run(["explain", reply]) == 0
     assert re.findall(r"^\w+", capsys.readouterr().out, re.MULTILINE) == [
@@ -39,6 +40,7 @@ def test_all_is_said_that_follows_from_a_reply_and_by_which_rule(capsys: pytest.
 
 
 def test_the_phase_and_the_provider_make_a_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained(capsys, "421 4.7.28 slow", "--provider", "gmail")["shaping"] == ["gmail-rate"]
     frequency = "550 Mailbox unavailable or access denied"
     assert explained(capsys, "550 5.1.1 no", "--phase", "mail")["class"] == "sender"
     assert explained(capsys, "250 2.0.0 ok")["outcome"] == "delivered"
