@@ -60,15 +60,6 @@ def postfix(start, certificates, port):
     return start(Postfix, at=("127.0.0.1", port), others={HOSTS[name]: pem for name, pem in of_hosts.items()})
 
 
-def arrived(postfix, told: set[tuple[str, str]]) -> dict[str, bool]:
-    """Who got their message, and whether by TLS, as the server says, when it has stored what we are `told` of."""
-    postfix.wait_for(lambda: told <= postfix.settled_log().delivered.keys(), "does not store what it took")
-    return {
-        str(message["Delivered-To"]): "using TLSv1.3 with cipher" in str(message["Received"])
-        for message in postfix.stored()
-    }
-
-
 def configure(campaign, postfix, nameserver: str, more: str = "", providers: str = "") -> None:
     (campaign.folder / "campaign.yaml").write_text(
         f"template: hello.txt\ndelivery: mx\nmx: {{port: {postfix.port}, allow_private: true}}\npatience: 0s\n"
@@ -81,13 +72,18 @@ def check(campaign, postfix, expected: dict[str, tuple[str, ...]], name: str) ->
     """That each domain's one recipient got it as expected, (host, protection), or (reason,) why not, and not in the
     clear."""
     report = {row["email"].partition("@")[2]: row for row in campaign.report(name)}
-    told = {(row["email"], row["message_id"]) for row in report.values() if row["status"] == "delivered"}
-    there = arrived(postfix, told)
+    told = {
+        (postfix.queue_id(row["reply"]), row["email"], row["message_id"])
+        for row in report.values()
+        if row["status"] == "delivered"
+    }
+    postfix.wait_for(lambda: told <= postfix.settled_log().delivered.keys(), "does not store what it took")
+    there = {each.recipient: each.tls for each in postfix.arrived()}
     for domain, one in expected.items():
         row = report[domain]
         if len(one) == 2:
             assert (row["status"], row["route"], row["tls"]) == ("delivered", *one), row
-            assert there[row["email"]] is (one[1] != "none"), row
+            assert (there[row["email"]] or "none") == one[1].partition(",")[0], row
         else:
             assert (row["status"], row["enhanced_code"], row["attempts"]) == ("deferred", "4.7.5", "1"), row
             assert re.search(one[0], row["reason"]), row
