@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,9 +38,22 @@ class LogFile(logging.FileHandler):
         print(f"campaign: the log {self.baseFilename}: {error.strerror}; going on without it", file=sys.stderr)
 
 
-def start_logging(*, verbose: bool, file: Path | None) -> None:
-    """Log to standard error when `verbose`, and to `file` when there is one. Raises StateError."""
-    targets: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if verbose else []
+class Warnings(logging.Handler):
+    """Tells a person the few lines of a log that are not about recipients."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it, as it stands."""
+        self._tell(record.getMessage())
+
+
+def start_logging(*, verbose: bool, file: Path | None, tell: Callable[[str], None]) -> None:
+    """Log to standard error when `verbose`, else `tell` the warnings; and to `file` when there is one. Raises
+    StateError."""
+    targets: list[logging.Handler] = [logging.StreamHandler(sys.stderr) if verbose else Warnings(tell)]
     if file:
         try:
             targets.append(LogFile(file, encoding="utf-8"))
@@ -47,8 +61,8 @@ def start_logging(*, verbose: bool, file: Path | None) -> None:
             raise StateError(f"the log {file} cannot be written: {error.strerror}; name another file") from None
     formatter = Line("%(asctime)s.%(msecs)03d+00:00 %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     logger = logging.getLogger("campaign_cli")
-    logger.handlers = targets or [logging.NullHandler()]
+    logger.handlers = targets
     logger.propagate = False
-    logger.setLevel(logging.INFO if targets else logging.CRITICAL)
+    logger.setLevel(logging.INFO if verbose or file else logging.WARNING)
     for target in targets:
         target.setFormatter(formatter)

@@ -57,6 +57,9 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print()
     if plan.groups:
         console.print(_table(plan, narrow=console.width < NARROW))
+        for group in plan.groups:
+            if group.why:
+                display.tell(f"{group.provider} is held back (`campaign providers` says how): {group.why}")
         if plan.domains_to_group:
             count = plan.domains_to_group
             what = "1 domain is" if count == 1 else f"{count:,} domains are"
@@ -130,6 +133,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "left_now": group.left_now,
                 "connections": group.connections,
                 "duration": round(group.seconds),
+                "held_back": group.why or None,
             }
             for group in plan.groups
         ],

@@ -86,8 +86,9 @@ def send(
     from campaign_cli.cli.logs import start_logging
     from campaign_cli.engine.preparation import prepare
 
-    start_logging(verbose=settings.verbose, file=None if settings.dry_run or wrong else settings.log_file)
     display = Display(quiet=settings.quiet, json=settings.json)
+    log_file = None if settings.dry_run or wrong else settings.log_file
+    start_logging(verbose=settings.verbose, file=log_file, tell=display.tell)
     prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer, wrong=wrong)
     if prepared.contacts.encoding:
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")

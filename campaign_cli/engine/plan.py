@@ -44,6 +44,8 @@ class Group:
     left_now: int | None
     connections: int
     seconds: float
+    why: str
+    """What its provider said, if it is held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
         provider = providers.get(work.provider)
         count = min(work.count, limit) if limit else work.count
         budget, now = shared.today(provider.budget), shared.now()
+        backoff, seconds = shared.backoffs.get(work.provider), _seconds(provider.budget, count, shared)
         groups.append(
             Group(
                 provider=work.provider,
@@ -160,7 +163,8 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
                 rate=provider.pace.text,
                 left_now=left(budget.pace, shared.charges(budget), now),
                 connections=min(provider.connections, work.count),
-                seconds=_seconds(provider.budget, count, shared),
+                seconds=max(seconds, backoff.seconds(count, now)) if backoff else seconds,
+                why=backoff.why if backoff else "",
             )
         )
     return tuple(groups)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.findings import Findings
-from campaign_cli.model.dns import Unresolved
+from campaign_cli.model.dns import Addresses, Unresolved
 from campaign_cli.model.finding import Finding
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.sending_host import judged_greeting, judged_listing, judged_name
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from campaign_cli.transport.resolver import Resolver
 
 
-async def ask_relays(settings: Settings, found: Findings) -> dict[str, int]:
-    """How many octets each relay takes, by its name, as its EHLO says (RFC 1870); one without a limit is left out.
+async def ask_relays(settings: Settings, domain: str, found: Findings) -> dict[Relay, int]:
+    """How many octets each relay for From's `domain` takes, as its EHLO says (RFC 1870); none without a limit.
 
     Nobody logs in, and no transaction begins. `found` is told of a relay that cannot be asked.
     """
     # One whose certificate cannot be used has been told.
-    relays = [each for each in settings.relays if not certificates.unusable([each])]
+    relays = [each for each in settings.relays if each.sends_for(domain) and not certificates.unusable([each])]
     sizes = await asyncio.gather(*[_size(each, found) for each in relays])
-    return {relay.name: size for relay, size in zip(relays, sizes, strict=True) if size}
+    return {relay: size for relay, size in zip(relays, sizes, strict=True) if size}
 
 
 async def _size(relay: Relay, found: Findings) -> int | None:
@@ -68,15 +68,15 @@ async def look_at_addresses(settings: Settings, resolver: Resolver, bounces: str
             if isinstance(said, Unresolved):
                 findings.append(Finding("dns.unanswered", f"relay {host}", said.reason))
             else:
-                addresses += said
+                addresses += said.found
     for zone in settings.dnsbl:
         for address in dict.fromkeys(addresses):
             findings += await judged_listing(ask, address, zone)
     return findings
 
 
-async def _addresses(resolver: Resolver, host: str) -> list[str] | Unresolved:
+async def _addresses(resolver: Resolver, host: str) -> Addresses | Unresolved:
     try:
-        return [str(ipaddress.ip_address(host))]
+        return Addresses((str(ipaddress.ip_address(host)),))
     except ValueError:
         return await resolver.addresses(host)

@@ -118,7 +118,7 @@ async def _sent(
 ) -> tuple[str, Ending]:
     """The route that it went, and how it ended."""
     async with relays_of(prepared) as relays:
-        routes = routes_of(settings, relays, passwords, max_sessions=1)
+        routes = routes_of(settings, relays, passwords, shared, max_sessions=1)
         try:
             session = await _opened(routes, provider, transaction.envelope.recipient.domain)
             try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from campaign_cli.model.dns import Unresolved
 from campaign_cli.model.finding import Finding
-from campaign_cli.policy.authentication import Ask, tags
+from campaign_cli.policy.authentication import Ask
+from campaign_cli.policy.mta_sts import record_id
 
 LISTED = ipaddress.ip_network("127.0.0.0/8")
 """What a blocklist answers for an address that is on it (RFC 5782 2.1)."""
@@ -21,8 +21,6 @@ TEST_ENTRY = "127.0.0.2"
 
 MOST_NAMES = 10
 """Names of an address that are looked at: receivers follow no more (RFC 7208 5.5)."""
-
-_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 async def judged_name(ask: Ask, address: str) -> list[Finding]:
@@ -85,8 +83,7 @@ async def judged_mta_sts(ask: Ask, domain: str) -> list[Finding]:
     if isinstance(said, Unresolved):
         return [Finding("dns.unanswered", place, said.reason)]
     records = [each for each in said if each.startswith("v=STSv1")]
-    if len(records) > 1:
-        return [Finding("dns.mta-sts", place, f"there are {len(records)}, and then there is none")]
-    if records and not _ID.fullmatch((tags(records[0]) or {}).get("id", "")):
-        return [Finding("dns.mta-sts", place, f"{records[0][:60]!r} has no id of letters and digits")]
+    if records and record_id(records) is None:
+        what = f"there are {len(records)}" if len(records) > 1 else f"{records[0][:60]!r} names no policy"
+        return [Finding("dns.mta-sts", place, what)]
     return []

@@ -49,7 +49,7 @@ def start_nsd(folder: Path, zones: dict[str, str]) -> tuple[subprocess.Popen[byt
     command = [binary, "-d", "-c", str(folder / "nsd.conf")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     query = dns.message.make_query(next(iter(zones)), "SOA")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         try:
             dns.query.udp(query, "127.0.0.1", port=port, timeout=0.2)

@@ -6,8 +6,9 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def port() -> int:
         return listener.getsockname()[1]
 
 
+def start(log: Path, address: str, port: int, *options: str) -> subprocess.Popen[str]:
+    """A server that is up, and adds to `log`."""
+    script = Path(__file__).parent / "smtp_server.py"
+    command = [sys.executable, str(script), "--log", str(log), "--host", address, "--port", str(port), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    return process
+
+
 @pytest.fixture
 def logs(tmp_path: Path, port: int) -> Iterator[dict[str, Path]]:
     """The logs of the servers, which are up."""
@@ -68,10 +78,7 @@ def logs(tmp_path: Path, port: int) -> Iterator[dict[str, Path]]:
     thread.start()
     for name, address in SERVERS.items():
         logs[name] = tmp_path / f"{name}.log"
-        script = Path(__file__).parent / "smtp_server.py"
-        command = [sys.executable, str(script), "--log", str(logs[name]), "--host", address, "--port", str(port)]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        running[-1].stdout.readline()
+        running.append(start(logs[name], address, port))
     yield logs
     for process in running:
         process.terminate()
@@ -97,9 +104,17 @@ def configure(campaign, nameserver: int, mx: str, more: str = "") -> None:
     )
 
 
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def taken(log: Path) -> Counter[str]:
-    """Whose mail a server took, how often each."""
-    entries = map(json.loads, log.read_text().splitlines())
+    """Whose mail a server took, how often each. The last line may be half written."""
+    entries = map(json.loads, log.read_text().rpartition("\n")[0].splitlines())
     return Counter(entry["recipient"] for entry in entries if entry["what"] == "taken")
 
 
@@ -142,6 +157,45 @@ def test_each_domains_mail_goes_to_the_first_of_its_own_hosts_that_takes_it_and_
         ("gone.zz", "bounced", "0", "5.1.2"),
         ("down.zz", "deferred", "1", "4.4.1"),
     }
+
+
+SOON_ASKED_AGAIN = "import campaign_cli.engine.exchanges as e; e.LEFT_ALONE = 1.0; import campaign_cli.__main__"
+"""The command, with a second for the minute for which an address that failed is left alone."""
+
+
+def test_a_first_host_that_is_killed_and_comes_back_costs_nobody_an_attempt_and_nobody_gets_it_twice(
+    campaign, nameserver, port, tmp_path
+) -> None:
+    rows, connections, slow = 900, 4, ("--delay", "0.01")
+    log = tmp_path / "both.log"
+    addresses = [f"p{number}@first.zz" for number in range(rows)]
+    campaign.write_list([["email", "name", "number"], *([each, "P", "1"] for each in addresses)])
+    acme = f"{{domains: [first.zz], connections: {connections}, messages_per_connection: 20, rate: none}}"
+    configure(campaign, nameserver, f"{{port: {port}, allow_private: true}}", f"providers: {{acme: {acme}}}\n")
+    first, second = (start(log, address, port, *slow) for address in SERVERS.values())
+
+    run = campaign.start("send", "list.csv", "-t", "hello.txt", "--yes", by=("-c", SOON_ASKED_AGAIN))
+    until(lambda: taken(log).total() > 100)
+    first.kill()
+    first.communicate()
+    until(lambda: taken(log).total() > 300)
+    first = start(log, SERVERS["mx1"], port, *slow)
+    out, err = run.communicate(timeout=60)
+    for server in (first, second):
+        server.terminate()
+        server.communicate()
+
+    report = campaign.report()
+    states = Counter(row["status"] for row in report)
+    assert states["delivered"] + states["uncertain"] == rows, out + err
+    # With PIPELINING two are in flight on each connection.
+    assert states["uncertain"] <= 2 * connections
+    assert {row["attempts"] for row in report} == {"1"}
+    assert set(taken(log).values()) == {1}
+    assert taken(log).keys() >= {row["email"] for row in report if row["status"] == "delivered"}
+    way = [row["route"] for row in sorted(report, key=lambda row: row["last_attempt_at"])]
+    assert (way[0], way[-1]) == ("mx1.zz", "mx1.zz")
+    assert 50 < Counter(way)["mx2.zz"] < 700, Counter(way)
 
 
 def test_an_address_that_is_not_public_is_connected_to_only_where_that_is_allowed(

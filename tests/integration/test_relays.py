@@ -30,8 +30,9 @@ def until_taken(server, count, seconds=30.0):
         time.sleep(0.02)
 
 
-def test_a_relay_that_goes_away_and_comes_back_costs_nobody_an_attempt_and_the_report_shows_the_way(
-    campaign, start_server
+@pytest.mark.parametrize(("end", "lost"), [("stop", 0), ("kill", IN_FLIGHT)], ids=["stopped", "killed"])
+def test_a_relay_that_ends_and_comes_back_costs_nobody_an_attempt_and_nobody_gets_it_twice(
+    campaign, start_server, end, lost
 ):
     slow = "--delay", "0.01"
     first, second = start_server(*slow), start_server(*slow)
@@ -40,44 +41,27 @@ def test_a_relay_that_goes_away_and_comes_back_costs_nobody_an_attempt_and_the_r
     )
     run = campaign.start("send", "list.csv", "--yes")
     until_taken(first, 100)
-    first.stop()
-    until_taken(first, 300)
-    start_server(*slow, "--port", str(first.port))
-    out, err = run.communicate(timeout=60)
-    assert run.returncode == 0, out + err
-    rows = campaign.report()
-    assert Counter(row["status"] for row in rows) == {"delivered": ROWS}
-    assert {row["attempts"] for row in rows} == {"1"}
-    # All servers write one log: who got it from one has not got it from another.
-    assert first.taken() == {row["email"]: 1 for row in rows}
-    way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
-    assert (way[0], way[-1]) == ("first", "first")
-    assert 100 < Counter(way)["second"] < 450
-
-
-def test_a_relay_that_is_killed_and_comes_back_costs_nobody_an_attempt_and_nobody_gets_it_twice(campaign, start_server):
-    slow = "--delay", "0.01"
-    first, second = start_server(*slow), start_server(*slow)
-    config(
-        campaign, f"relays:\n  - {{url: '{first.relay}', name: first}}\n  - {{url: '{second.relay}', name: second}}\n"
-    )
-    run = campaign.start("send", "list.csv", "--yes")
-    until_taken(first, 100)
-    first.kill()
+    getattr(first, end)()
     until_taken(first, 250)
     start_server(*slow, "--port", str(first.port))
     out, err = run.communicate(timeout=60)
     rows = campaign.report()
     states = Counter(row["status"] for row in rows)
-    # What the first had in work when it died: nobody can know whether it was kept.
+    # What the first had in work when it was killed: nobody can know whether it was kept.
     assert states["delivered"] + states["uncertain"] == ROWS, out + err
-    assert states["uncertain"] <= IN_FLIGHT
+    assert states["uncertain"] <= lost
+    assert run.returncode == (3 if states["uncertain"] else 0)
     assert {row["attempts"] for row in rows} == {"1"}
+    # All servers write one log: who got it from one has not got it from another.
     assert set(first.taken().values()) == {1}
     assert first.taken().keys() >= {row["email"] for row in rows if row["status"] == "delivered"}
     way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
     assert (way[0], way[-1]) == ("first", "first")
     assert 50 < Counter(way)["second"] < 450
+    assert [line for line in out.splitlines() if line.startswith("relay ")] == [
+        "relay first: cannot connect: Connection refused",
+        "relay first works again",
+    ]
 
 
 @pytest.mark.parametrize(

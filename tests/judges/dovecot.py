@@ -1,10 +1,11 @@
-"""Dovecot: it takes messages by LMTP, stores them in a mailbox that is everybody's, and tells of them by IMAP."""
+"""Dovecot: it takes messages by LMTP, stores them in a mailbox that is everybody's, and tells of them by IMAP; and it
+says whose login is right."""
 
 from collections import Counter
 from imaplib import IMAP4
 from pathlib import Path
 
-from tests.judges.server import MAILDIR, VMAIL, Log, Server, free_port
+from tests.judges.server import MAILDIR, PASSWORD, USER, VMAIL, Log, Server, free_port
 
 CONFIG = f"""
 base_dir = /run/dovecot
@@ -16,12 +17,12 @@ default_internal_user = dovecot
 default_login_user = dovenull
 default_internal_group = dovecot
 disable_plaintext_auth = no
-auth_mechanisms = plain
+auth_mechanisms = plain cram-md5
 mail_location = maildir:/{MAILDIR}
 first_valid_uid = {VMAIL}
 passdb {{
   driver = static
-  args = password=password
+  args = password={PASSWORD}
 }}
 userdb {{
   driver = static
@@ -34,6 +35,12 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = 0
+  }}
+}}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = %(auth)d
   }}
 }}
 service lmtp {{
@@ -54,11 +61,12 @@ class Dovecot(Server):
     def __init__(self, unpacked: Path, root: Path) -> None:
         super().__init__(unpacked, root)
         self._imap = free_port()
+        self.auth = free_port()
         self.folder("run/dovecot", 0)
         self.folder("var/log", 0)
         self.folder("var/lib/dovecot", 0)
         self.folder(MAILDIR, VMAIL)
-        self.write("etc/dovecot/dovecot.conf", CONFIG % {"imap": self._imap, "lmtp": self.port})
+        self.write("etc/dovecot/dovecot.conf", CONFIG % {"imap": self._imap, "lmtp": self.port, "auth": self.auth})
 
     def command(self) -> list[str]:
         """In the foreground."""
@@ -71,6 +79,6 @@ class Dovecot(Server):
     def mailbox(self) -> IMAP4:
         """The mailbox, open."""
         connection = IMAP4("127.0.0.1", self._imap, timeout=60)
-        connection.login("anybody", "password")
+        connection.login(USER, PASSWORD)
         connection.select("INBOX", readonly=True)
         return connection

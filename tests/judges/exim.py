@@ -4,11 +4,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tests.judges.server import MAILDIR, REFUSED, Log, Server
+from tests.judges.server import MAILDIR, PASSWORD, REFUSED, USER, Log, Server
 
 EXIM = 5003
-
-USER, PASSWORD = "ada", "right one"
 
 
 def refusal(kind: str) -> str:
@@ -28,9 +26,11 @@ print_topbitchars
 log_file_path = /var/log/exim4/%%slog
 log_selector = +received_recipients
 smtp_accept_queue_per_connection = 0
+smtp_accept_max_per_connection = 20
 acl_smtp_rcpt = rcpt
 acl_smtp_predata = predata
 acl_smtp_data = data
+auth_advertise_hosts = ${{if def:tls_in_cipher{{*}}}}
 %(tls)s
 
 begin acl
@@ -79,14 +79,33 @@ maildir:
   return_path_add
 
 begin authenticators
-plain:
+%(authenticator)s
+"""
+
+AUTHENTICATORS = {
+    "": "",
+    "PLAIN": f"""plain:
   driver = plaintext
   public_name = PLAIN
   server_prompts = :
   server_condition = ${{if and{{{{eq{{$auth2}}{{{USER}}}}}{{eq{{$auth3}}{{{PASSWORD}}}}}}}}}
   server_set_id = $auth2
-  server_advertise_condition = ${{if def:tls_in_cipher}}
-"""
+""",
+    "LOGIN": f"""login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = <| Username: | Password:
+  server_condition = ${{if and{{{{eq{{$auth1}}{{{USER}}}}}{{eq{{$auth2}}{{{PASSWORD}}}}}}}}}
+  server_set_id = $auth1
+""",
+    "CRAM-MD5": f"""cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{{USER}}}{{{PASSWORD}}}fail}}
+  server_set_id = $auth1
+""",
+}
+"""The ways to log in, none of which it offers in plain text."""
 
 _TAKEN = re.compile(r"^\S+ \S+ (\S+) <= .* id=(\S+) .*for (\S+)$")
 _STORED = re.compile(r"^\S+ \S+ (\S+) => (?:.* <)?([^ >]+)>? R=\S+ T=maildir$")
@@ -96,9 +115,11 @@ _CONTENT_REFUSED = re.compile(r" rejected (?:after )?DATA: (?P<code>\d+) (?P<enh
 
 
 class Exim(Server):
-    """With `certificate` (its chain and key in PEM) it offers STARTTLS; with `login` it takes mail from USER only."""
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS; with `login`, one of AUTHENTICATORS, it takes
+    mail from USER only, who logs in that way."""
 
     accepted = ("250", "")
+    queued = re.compile(r"\bOK id=(\S+)")
     recipient_header = "Envelope-To"
 
     def __init__(
@@ -108,7 +129,7 @@ class Exim(Server):
         *,
         at: tuple[str, int] | None = None,
         certificate: str = "",
-        login: bool = False,
+        login: str = "",
     ) -> None:
         super().__init__(unpacked, root, at)
         for name in ("var/spool/exim4", "var/log/exim4"):
@@ -119,7 +140,15 @@ class Exim(Server):
             tls = "tls_certificate = /etc/exim4/both.pem\ntls_privatekey = /etc/exim4/both.pem"
         access = "deny !authenticated = *\n    message = relay not permitted" if login else ""
         self.write(
-            "etc/exim4/exim4.conf", CONFIGURATION % {"host": self.host, "port": self.port, "tls": tls, "access": access}
+            "etc/exim4/exim4.conf",
+            CONFIGURATION
+            % {
+                "host": self.host,
+                "port": self.port,
+                "tls": tls,
+                "access": access,
+                "authenticator": AUTHENTICATORS[login],
+            },
         )
 
     @property
@@ -140,7 +169,7 @@ class Exim(Server):
                 log.taken[found[1]] += 1
                 message_ids[found[1]] = f"<{found[2]}>"
             elif found := _STORED.search(line):
-                log.delivered[found[2], message_ids[found[1]]] += 1
+                log.delivered[found[1], found[2], message_ids[found[1]]] += 1
             elif found := _DONE.search(line):
                 log.done[found[1]] += 1
             elif found := _REFUSED.search(line) or _CONTENT_REFUSED.search(line):

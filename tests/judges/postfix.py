@@ -4,6 +4,7 @@ import re
 import socketserver
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +17,9 @@ compatibility_level = 3.6
 myhostname = postfix.judge.test
 mydestination =
 inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
+inet_protocols = all
 smtp_dns_support_level = disabled
-mynetworks = 127.0.0.0/8
+mynetworks = 127.0.0.0/8, [::1]/128
 default_transport = error:nothing leaves this machine
 relay_transport = error:nothing leaves this machine
 local_transport = error:nobody lives here
@@ -35,7 +36,7 @@ virtual_uid_maps = static:{VMAIL}
 virtual_gid_maps = static:{VMAIL}
 smtpd_restriction_classes = greylist
 greylist = check_policy_service inet:127.0.0.1:%(greylist)d
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_relay_restrictions = %(access)s, reject
 smtpd_recipient_restrictions = check_recipient_access regexp:/etc/postfix/rcpt
 smtpd_data_restrictions = check_recipient_access regexp:/etc/postfix/data
 header_checks = regexp:/etc/postfix/content
@@ -80,13 +81,26 @@ _CONTENT_REFUSED = re.compile(r"/cleanup\[\d+\]: \w+: reject: header To: .* to=<
 
 
 class Postfix(Server):
-    """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port."""
+    """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port. With
+    `auth` it takes mail only from those whose login, by CRAM-MD5, the Dovecot at that port finds right.
+
+    It listens at `others` as well, each an address with a certificate of its own there; "": there is no TLS.
+    """
 
     accepted = ("250", "2.0.0")
+    queued = re.compile(r"\bqueued as (\w+)")
     recipient_header = "Delivered-To"
 
     def __init__(
-        self, unpacked: Path, root: Path, *, at: tuple[str, int] | None = None, certificate: str = "", lmtp: int = 0
+        self,
+        unpacked: Path,
+        root: Path,
+        *,
+        at: tuple[str, int] | None = None,
+        certificate: str = "",
+        lmtp: int = 0,
+        auth: int = 0,
+        others: Mapping[str, str] = {},
     ) -> None:
         super().__init__(unpacked, root, at)
         self._greylist = Greylist()
@@ -105,15 +119,35 @@ class Postfix(Server):
                 "smtpd_tls_security_level = may\nsmtpd_tls_chain_files = /etc/postfix/both.pem\n"
                 "smtpd_tls_received_header = yes"
             )
+        access = "permit_mynetworks"
+        if auth:
+            access = "permit_sasl_authenticated"
+            tls += (
+                "\nsmtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_tls_auth_only = yes\n"
+                f"smtpd_sasl_path = inet:127.0.0.1:{auth}\nsmtpd_sasl_mechanism_filter = cram-md5"
+            )
         transport = f"lmtp:inet:127.0.0.1:{lmtp}" if lmtp else "virtual"
         self.write(
             "etc/postfix/main.cf",
-            MAIN % {"greylist": self._greylist.port, "transport": transport, "tls": tls},
+            MAIN % {"greylist": self._greylist.port, "transport": transport, "access": access, "tls": tls},
         )
-        self.write("etc/postfix/master.cf", MASTER % {"host": self.host, "port": self.port})
+        services = "".join(self._service(address, pem) for address, pem in others.items())
+        self.write("etc/postfix/master.cf", MASTER % {"host": self.host, "port": self.port} + services)
         self.write("etc/postfix/rcpt", refusals(AT_RCPT) + "/^defer\\+/ greylist\n")
         self.write("etc/postfix/data", refusals(AT_DATA))
         self.write("etc/postfix/content", CONTENT)
+
+    def _service(self, address: str, certificate: str) -> str:
+        """A line of master.cf."""
+        level = "none"
+        if certificate:
+            level = "may"
+            self.write(f"etc/postfix/{address}.pem", certificate, mode=0o600)
+        return (
+            f"[{address}]:{self.port} inet n - n - - smtpd -o smtpd_tls_security_level={level} "
+            f"-o smtpd_tls_chain_files={f'/etc/postfix/{address}.pem' if certificate else ''} "
+            "-o smtpd_tls_received_header=yes\n"
+        )
 
     @property
     def version(self) -> str:
@@ -142,7 +176,7 @@ class Postfix(Server):
             elif found := _TAKEN.search(line):
                 log.taken[found[1]] += 1
             elif found := _STORED.search(line):
-                log.delivered[found[2], message_ids[found[1]]] += 1
+                log.delivered[found[1], found[2], message_ids[found[1]]] += 1
             elif found := _DONE.search(line):
                 log.done[found[1]] += 1
             elif found := _REFUSED.search(line):

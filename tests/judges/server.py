@@ -1,6 +1,7 @@
 """A real mail server in a root folder of its own, and what its log says. It never delivers off this machine."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -8,13 +9,13 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 DEADLINE = 60.0
 """Seconds for a server to start, or to deliver what it took: far more than either needs."""
@@ -31,12 +32,17 @@ postfix:x:5001:5001:postfix:/:/bin/false
 Debian-exim:x:5003:5003:exim:/:/bin/false
 dovecot:x:5004:5004:dovecot:/:/bin/false
 dovenull:x:5005:5005:dovecot:/:/bin/false
+opensmtpd:x:5006:5006:opensmtpd:/var/lib/opensmtpd/empty:/bin/false
+opensmtpq:x:5007:5007:opensmtpd:/var/lib/opensmtpd/empty:/bin/false
 """
 
 GROUPS = (
     "root:x:0:\nnogroup:x:65534:\nvmail:x:5000:\npostfix:x:5001:\npostdrop:x:5002:\nDebian-exim:x:5003:\nmail:x:8:\n"
-    "dovecot:x:5004:\ndovenull:x:5005:\n"
+    "dovecot:x:5004:\ndovenull:x:5005:\nopensmtpd:x:5006:\nopensmtpq:x:5007:\n"
 )
+
+USER, PASSWORD = "ada", "right-one"
+"""Of all servers that ask for a login."""
 
 REFUSED = {
     "bounce": (550, "5.1.1"),
@@ -47,9 +53,24 @@ REFUSED = {
     "moody": (451, "4.3.0"),
     "defer": (451, "4.7.1"),
 }
-"""Both servers' answers by the beginning of the local part: four at RCPT (`defer` the first time only), `early` at
-DATA (Exim with BDAT: to the content, for it asks no ACL before), `blocked` to the content, `moody` at DATA (Postfix) or
-to the content (Exim)."""
+"""What Exim and Postfix answer, by the beginning of the local part: four at RCPT (`defer` the first time only), `early`
+at DATA (Exim with BDAT: to the content, for it asks no ACL before), `blocked` to the content, `moody` at DATA (Postfix)
+or to the content (Exim)."""
+
+
+_QUEUED_AS = re.compile(r"\bid ([\w-]+)")
+_PROTOCOL = re.compile(r"\bwith (\w*smtp\w*)", re.IGNORECASE)
+_TLS = re.compile(r"\bTLSv?(1\.\d)\b")
+
+
+class Arrived(NamedTuple):
+    """How a message came; without TLS its version is ""."""
+
+    queue_id: str
+    recipient: str
+    message_id: str
+    protocol: str
+    tls: str
 
 
 @dataclass(frozen=True)
@@ -60,8 +81,8 @@ class Log:
     """Queue identifiers of the messages it took."""
     done: Counter[str]
     """Queue identifiers of the messages it has nothing left to do for."""
-    delivered: Counter[tuple[str, str]]
-    """(recipient, Message-ID) of what it stored."""
+    delivered: Counter[tuple[str, str, str]]
+    """(queue identifier, recipient, Message-ID) of what it stored."""
     refused: Counter[tuple[str, int, str]]
     """(recipient, reply code, enhanced code) of what it refused."""
 
@@ -73,6 +94,10 @@ class Server(ABC):
     """Code and enhanced code of its answer to a content that it takes."""
     recipient_header: str
     """Where a stored message says whom it was for."""
+    queued: re.Pattern[str]
+    """What its answer to a content that it takes says before the queue identifier, and that."""
+    refuses: Sequence[str] = tuple(REFUSED)
+    """Kinds of recipients that it refuses."""
 
     def __init__(self, unpacked: Path, root: Path, at: tuple[str, int] | None = None) -> None:
         subprocess.run(["cp", "-a", unpacked, root], check=True)
@@ -126,7 +151,7 @@ class Server(ABC):
                 start_new_session=True,
             )
         try:
-            self._until(self._greets, "does not greet")
+            self.wait_for(self._greets, "does not greet")
         except BaseException:
             self.__exit__()
             raise
@@ -159,14 +184,35 @@ class Server(ABC):
 
     def settled_log(self) -> Log:
         """What it wrote down, when everything that it took is done."""
-        self._until(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
+        self.wait_for(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
         return self.read_log()
+
+    def queue_id(self, reply: str) -> str:
+        """The queue identifier in its answer to a content that it took."""
+        found = self.queued.search(reply)
+        assert found, reply
+        return found[1]
 
     def stored(self) -> list[EmailMessage]:
         """Every message that it delivered, as it is on disk."""
-        return [parsed(file.read_bytes()) for file in sorted((self.root / MAILDIR / "new").iterdir())]
+        return [parsed(file.read_bytes()) for file in sorted((self.root / MAILDIR / "new").glob("*"))]
 
-    def _until(self, reached: Callable[[], bool], otherwise: str) -> None:
+    def arrived(self) -> Counter[Arrived]:
+        """How each message on disk came, by what it wrote on top of it."""
+        return Counter(
+            Arrived(
+                _QUEUED_AS.findall(received)[0],
+                str(message[self.recipient_header]),
+                str(message["Message-ID"]),
+                _PROTOCOL.findall(received)[0].upper(),
+                "".join(f"TLSv{version}" for version in _TLS.findall(received)[:1]),
+            )
+            for message in self.stored()
+            if (received := str(message["Received"]))
+        )
+
+    def wait_for(self, reached: Callable[[], bool], otherwise: str) -> None:
+        """Until it has come so far."""
         deadline = time.monotonic() + DEADLINE
         while not reached():
             assert time.monotonic() < deadline, f"{type(self).__name__} {otherwise}"

@@ -1,10 +1,14 @@
 """STARTTLS, its certificates, and logins, with servers that do it by other libraries than ours: GnuTLS and OpenSSL."""
 
 import re
+from functools import partial
 
 import pytest
 
-from tests.judges.exim import PASSWORD, USER, Exim
+from tests.judges.exim import Exim
+from tests.judges.opensmtpd import OpenSmtpd
+from tests.judges.postfix import Postfix
+from tests.judges.server import PASSWORD, USER
 
 ROWS = [["email", "name", "number"], *([f"p{number}@example.org", "Ann", str(number)] for number in range(3))]
 
@@ -18,13 +22,14 @@ def send(campaign):
     return lambda relay, **variables: campaign("send", "list.csv", "-t", "hello.txt", "--relay", relay, **variables)
 
 
-def arrived(server) -> list[tuple[str, str]]:
-    """Whom the messages on disk were for, and by which protocol they came."""
-    protocol = re.compile(r"\bwith (\w*smtp\w*)", re.IGNORECASE)
-    return sorted(
-        (str(message[server.recipient_header]), protocol.search(str(message["Received"]))[1].upper())
-        for message in server.stored()
-    )
+@pytest.fixture(params=[Exim, Postfix, OpenSmtpd], ids=["Exim", "Postfix", "OpenSMTPD"])
+def start_each(request, start):
+    return partial(start, request.param)
+
+
+def arrived(server) -> list[tuple[str, str, str]]:
+    """Whom the messages on disk were for, and how they came."""
+    return sorted((each.recipient, each.protocol, each.tls) for each in server.arrived())
 
 
 def test_a_checked_certificate_carries_every_message_by_tls(start_each, certificates, send) -> None:
@@ -34,7 +39,7 @@ def test_a_checked_certificate_carries_every_message_by_tls(start_each, certific
 
     assert ended.code == 0, ended.err
     assert server.settled_log().taken.total() == len(RECIPIENTS)
-    assert arrived(server) == [(recipient, "ESMTPS") for recipient in RECIPIENTS]
+    assert arrived(server) == [(recipient, "ESMTPS", "TLSv1.3") for recipient in RECIPIENTS]
 
 
 @pytest.mark.parametrize(
@@ -70,11 +75,11 @@ def test_a_relay_on_loopback_is_used_by_tls_where_offered_unchecked(start_each, 
 
     assert ended.code == 0, ended.err
     assert server.settled_log().taken.total() == len(RECIPIENTS)
-    assert arrived(server) == [(recipient, "ESMTPS") for recipient in RECIPIENTS]
+    assert arrived(server) == [(recipient, "ESMTPS", "TLSv1.3") for recipient in RECIPIENTS]
 
 
 def test_the_right_password_logs_in(start, certificates, send) -> None:
-    server = start(Exim, certificate=certificates.issue("localhost"), login=True)
+    server = start(Exim, certificate=certificates.issue("localhost"), login="PLAIN")
 
     ended = send(
         f"smtp://{USER}@localhost:{server.port}?tls=required",
@@ -84,11 +89,11 @@ def test_the_right_password_logs_in(start, certificates, send) -> None:
 
     assert ended.code == 0, ended.err
     assert server.settled_log().taken.total() == len(RECIPIENTS)
-    assert arrived(server) == [(recipient, "ESMTPSA") for recipient in RECIPIENTS]
+    assert arrived(server) == [(recipient, "ESMTPSA", "TLSv1.3") for recipient in RECIPIENTS]
 
 
 def test_a_wrong_password_ends_the_run_and_bounces_nobody(start, certificates, send, campaign) -> None:
-    server = start(Exim, certificate=certificates.issue("localhost"), login=True)
+    server = start(Exim, certificate=certificates.issue("localhost"), login="PLAIN")
 
     ended = send(
         f"smtp://{USER}@localhost:{server.port}?tls=required",
@@ -103,7 +108,7 @@ def test_a_wrong_password_ends_the_run_and_bounces_nobody(start, certificates, s
 
 
 def test_without_a_login_where_one_is_asked_for_nobody_bounces(start, certificates, send, campaign) -> None:
-    server = start(Exim, certificate=certificates.issue("localhost"), login=True)
+    server = start(Exim, certificate=certificates.issue("localhost"), login="PLAIN")
 
     ended = send(f"smtp://localhost:{server.port}?tls=required", SSL_CERT_FILE=str(certificates.file))
 

@@ -25,8 +25,8 @@ def names(count: int) -> list[str]:
 
 
 def charged(world: Any, lane: Any) -> int:
-    charges: list[Any] = world.shared.charges(lane._budget)
-    return sum(charge.count for charge in charges)
+    charges: list[Any] = world.shared.charges(lane._shaper.budgets[0])
+    return sum(charge.starts for charge in charges)
 
 
 def test_everybody_is_delivered_in_list_order_on_one_session_that_is_then_given_back(world: Any) -> None:
@@ -73,6 +73,15 @@ def test_a_full_session_is_closed_and_another_opened(world: Any) -> None:
 
     assert [(session.transactions, session.closed) for session in world.sessions] == [(2, True), (2, True), (1, False)]
     assert world.report == dict.fromkeys(names(5), DELIVERED)
+
+
+def test_a_session_that_the_server_calls_full_is_closed_and_costs_nobody_an_attempt_or_a_wait(world: Any) -> None:
+    full = Ending(Phase.MAIL, Reply(452, "4.5.3", "Too many messages sent"))
+    world.script = {"p3": [full], "p5": [full]}
+    world.run(world.lane(*names(7)))
+
+    assert [session.closed for session in world.sessions] == [True, True, False]
+    assert world.report == dict.fromkeys(names(7), DELIVERED)
 
 
 def test_no_more_sessions_are_open_than_the_provider_is_given(world: Any) -> None:

@@ -23,6 +23,8 @@ CASES = [
     ("450 4.2.1 busy", Phase.RCPT, O.DEFERRED, R.RECIPIENT),
     ("421 4.3.2 shutting down", Phase.RCPT, O.DEFERRED, R.SESSION),
     ("421 4.3.2 shutting down", Phase.MAIL, O.RETURNED, R.SESSION),
+    ("452 4.5.3 Too many recipients: Too many messages sent", Phase.MAIL, O.RETURNED, R.SESSION),
+    ("452 4.3.1 Insufficient system storage", Phase.RCPT, O.DEFERRED, R.SESSION),
     ("552 5.5.3 too many recipients", Phase.RCPT, O.DEFERRED, R.RECIPIENT),
     ("550 5.7.28 unusual rate of mail", Phase.DOT, O.DEFERRED, R.PROVIDER),
     ("550 5.4.5 Daily user sending limit exceeded", Phase.RCPT, O.RETURNED, R.ROUTE),
