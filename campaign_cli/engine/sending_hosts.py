@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.findings import Findings
-from campaign_cli.model.dns import Addresses, Unresolved
+from campaign_cli.model.dns import Unresolved
 from campaign_cli.model.finding import Finding
 from campaign_cli.model.relay import Relay
 from campaign_cli.policy.sending_host import judged_greeting, judged_listing, judged_name
@@ -68,15 +68,16 @@ async def look_at_addresses(settings: Settings, resolver: Resolver, bounces: str
             if isinstance(said, Unresolved):
                 findings.append(Finding("dns.unanswered", f"relay {host}", said.reason))
             else:
-                addresses += said.found
+                addresses += said
     for zone in settings.dnsbl:
         for address in dict.fromkeys(addresses):
             findings += await judged_listing(ask, address, zone)
     return findings
 
 
-async def _addresses(resolver: Resolver, host: str) -> Addresses | Unresolved:
+async def _addresses(resolver: Resolver, host: str) -> tuple[str, ...] | Unresolved:
     try:
-        return Addresses((str(ipaddress.ip_address(host)),))
+        return (str(ipaddress.ip_address(host)),)
     except ValueError:
-        return await resolver.addresses(host)
+        said = await resolver.addresses(host)
+    return said if isinstance(said, Unresolved) else said.found
