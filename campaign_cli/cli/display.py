@@ -106,7 +106,7 @@ class Display:
 
     @contextmanager
     def busy(self, what: str) -> Iterator[Callable[[str], None]]:
-        """While the block runs, a line that says `what` is done, and so far as it is told; on a terminal only."""
+        """While the block runs, a line says `what` is done, on a terminal only; what this gives is told how far."""
         if not self.console.is_terminal or self._quiet:
             yield lambda so_far: None
             return

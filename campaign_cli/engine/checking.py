@@ -41,8 +41,8 @@ def check(
     settings = replace(settings, dry_run=True, sandbox=False)
     found = Findings(source)
     material = find_material(settings, source, now, stdin, wrong, found)
-    sizes = asyncio.run(ask_relays(settings, found))
-    inspection = Inspection(material, found, sizes, progress)
+    sizes = asyncio.run(ask_relays(settings, material.composer.domain, found)) if material.composer else {}
+    inspection = Inspection(material, found, settings.providers, sizes, progress)
     if material.contacts:
         if material.contacts.encoding:
             found.notes.append(f"{source} is not UTF-8; it is read as {material.contacts.encoding}")

@@ -19,6 +19,8 @@ from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.finding import Finding
 from campaign_cli.model.recipient import Recipient
+from campaign_cli.model.relay import Relay
+from campaign_cli.policy.providers import Providers
 
 LOOKED_AT = 1_000
 """Messages that are taken apart: that takes milliseconds each. Of all others only the octets are looked at."""
@@ -31,10 +33,16 @@ class Inspection:
     """Looks at the messages of a campaign. `sizes` is what each relay takes, in octets."""
 
     def __init__(
-        self, material: Material, found: Findings, sizes: Mapping[str, int], progress: Callable[[int], None]
+        self,
+        material: Material,
+        found: Findings,
+        providers: Providers,
+        sizes: Mapping[Relay, int],
+        progress: Callable[[int], None],
     ) -> None:
         self._material = material
         self._found = found
+        self._providers = providers
         self._sizes = sizes
         self._progress = progress
         self._variants: set[str] = set()
@@ -111,9 +119,9 @@ class Inspection:
             whose = f", variant {variant}" if variant and finding.rule.startswith("subject.") else ""
             self._found.of_row(line, finding._replace(place=finding.place + whose))
         for relay, size in self._sizes.items():
-            if len(message.content) > size:
+            if len(message.content) > size and relay.serves(self._providers.provider_of(recipient.address.domain)):
                 what = f"the message has {len(message.content):,} octets, and it takes {size:,}"
-                self._found.of_row(line, Finding("size.relay", f"relay {relay}", what))
+                self._found.of_row(line, Finding("size.relay", f"relay {relay.name}", what))
 
     def _batches(self) -> Iterator[list[Recipient]]:
         """The good rows as recipients, nobody twice; bad ones and repetitions are counted."""

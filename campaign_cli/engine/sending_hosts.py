@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from campaign_cli.transport.resolver import Resolver
 
 
-async def ask_relays(settings: Settings, found: Findings) -> dict[str, int]:
-    """How many octets each relay takes, by its name, as its EHLO says (RFC 1870); one without a limit is left out.
+async def ask_relays(settings: Settings, domain: str, found: Findings) -> dict[Relay, int]:
+    """How many octets each relay for From's `domain` takes, as its EHLO says (RFC 1870); none without a limit.
 
     Nobody logs in, and no transaction begins. `found` is told of a relay that cannot be asked.
     """
     # One whose certificate cannot be used has been told.
-    relays = [each for each in settings.relays if not certificates.unusable([each])]
+    relays = [each for each in settings.relays if each.sends_for(domain) and not certificates.unusable([each])]
     sizes = await asyncio.gather(*[_size(each, found) for each in relays])
-    return {relay.name: size for relay, size in zip(relays, sizes, strict=True) if size}
+    return {relay: size for relay, size in zip(relays, sizes, strict=True) if size}
 
 
 async def _size(relay: Relay, found: Findings) -> int | None:

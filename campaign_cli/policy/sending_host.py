@@ -83,8 +83,7 @@ async def judged_mta_sts(ask: Ask, domain: str) -> list[Finding]:
     if isinstance(said, Unresolved):
         return [Finding("dns.unanswered", place, said.reason)]
     records = [each for each in said if each.startswith("v=STSv1")]
-    if len(records) > 1:
-        return [Finding("dns.mta-sts", place, f"there are {len(records)}, and then there is none")]
     if records and record_id(records) is None:
-        return [Finding("dns.mta-sts", place, f"{records[0][:60]!r} has no id of letters and digits")]
+        what = f"there are {len(records)}" if len(records) > 1 else f"{records[0][:60]!r} names no policy"
+        return [Finding("dns.mta-sts", place, what)]
     return []

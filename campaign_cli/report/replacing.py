@@ -17,7 +17,7 @@ def replaced(path: Path) -> Iterator[int]:
     Raises OSError.
     """
     target = Path(os.path.realpath(path))
-    descriptor, name = tempfile.mkstemp(prefix=".campaign-", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         try:
             yield descriptor

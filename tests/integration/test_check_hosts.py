@@ -39,6 +39,12 @@ def test_a_relay_is_asked_what_it_takes_and_nothing_is_begun(campaign, start_ser
     assert told["size.relay"]["what"].endswith("and it takes 10,000,000")
     assert (told["size.relay"]["rows"], told["size.relay"]["line"], ended.code) == (2, 2, 65)
     assert [each["what"] for each in server.log] == ["connect", "quit"]
+    # One that does not serve them is not theirs; nor is one that takes nothing from this sender.
+    relays = f"- {{url: '{server.relay}', name: a, providers: [gmail]}}\n- {{url: '{server.relay}', name: b}}\n"
+    relays += f"- {{url: '{server.relay}', name: c, from_domains: [other.zz]}}\n"
+    (campaign.folder / "campaign.yaml").write_text(f"relays:\n{relays}attachments: [film.bin]\n")
+    ended = campaign("check", "list.csv", "-t", "plain.txt", "--json")
+    assert of_hosts(ended) == [("size.relay", "relay b"), ("size.large", "message")]
     (campaign.folder / "film.bin").write_bytes(bytes(1000))
     assert of_hosts(campaign("check", "list.csv", "-t", "plain.txt", "--json")) == []
 

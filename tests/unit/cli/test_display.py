@@ -4,7 +4,7 @@ import time
 import pytest
 from rich.console import Console
 
-from campaign_cli.cli.display import live_table
+from campaign_cli.cli.display import Display, live_table
 from campaign_cli.engine.progress import LaneProgress, Progress
 
 
@@ -53,3 +53,14 @@ def test_no_more_lanes_are_shown_than_fit_those_that_are_not_done_first(height: 
     assert [line.split()[0] for line in found[1:-2]] == [f"p{number}" for number in order[:shown]]
     assert found[-2] == f"and {20 - shown} more providers, 0 left"
     assert found[-1].endswith("200 of 200")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_busy_says_how_far_it_is_and_nothing_to_a_pipe(terminal: bool) -> None:
+    said = io.StringIO()
+    display = Display(quiet=False, json=False)
+    display.console = Console(width=80, force_terminal=terminal, color_system=None, file=said)
+    with display.busy("checking list.csv") as so_far:
+        so_far("1,234 messages made")
+    assert ("checking list.csv: 1,234 messages made ..." in said.getvalue()) is terminal
+    assert bool(said.getvalue()) is terminal
