@@ -122,6 +122,11 @@ class Routes:
         self._worked = False
         self._down_since: float | None = None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a session may be had without waiting for the end of another."""
+        return self._open < self._max_sessions or bool(self._idle)
+
     async def open(self, provider: str, exchange: Exchange | None = None) -> Session:
         """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
         none will. A relay takes the mail of every `exchange`."""

@@ -153,6 +153,7 @@ class World:
         """Kept open, for another lane."""
 
     limited = warming = False
+    has_room = True
 
     def works(self, route: str) -> bool:
         return route in self.relays

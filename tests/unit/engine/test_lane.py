@@ -306,3 +306,21 @@ def test_everybody_is_delivered_however_few_messages_may_be_in_hand(
     assert {name: status for name, (status, *_) in world.report.items()} == dict.fromkeys(names(40), "delivered")
     assert sorted(world.composed) == sorted(names(40))
     assert lane._rooms.composers._in_hand == 0
+
+
+def test_a_lane_that_has_to_wait_for_a_session_has_nothing_made_beyond_what_may_be_in_hand(world: Any) -> None:
+    world.most_in_hand, world.has_room = 0, False
+    lane = world.lane(*names(3))
+    # Others have something in hand.
+    lane._rooms.composers._in_hand = 1
+
+    async def meanwhile() -> None:
+        await world.until(lambda: lane._composing)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert world.composed == []
+        world.has_room = True
+        lane._wake.set()
+
+    world.run(lane, meanwhile)
+    assert world.report == dict.fromkeys(names(3), DELIVERED)
