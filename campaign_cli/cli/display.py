@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -105,13 +105,13 @@ class Display:
         )
 
     @contextmanager
-    def busy(self, what: str) -> Iterator[None]:
-        """While the block runs, a line that says `what` is done; on a terminal only."""
+    def busy(self, what: str) -> Iterator[Callable[[str], None]]:
+        """While the block runs, a line that says `what` is done, and so far as it is told; on a terminal only."""
         if not self.console.is_terminal or self._quiet:
-            yield
+            yield lambda so_far: None
             return
-        with self.console.status(Text(f"{what} ...", style="dim"), refresh_per_second=4):
-            yield
+        with self.console.status(Text(f"{what} ...", style="dim"), refresh_per_second=4) as status:
+            yield lambda so_far: status.update(Text(f"{what}: {so_far} ...", style="dim"))
 
     @contextmanager
     def live(self, progress: Progress) -> Iterator[None]:

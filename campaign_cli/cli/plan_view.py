@@ -57,6 +57,9 @@ def show_plan(plan: Plan, display: Display) -> None:
         console.print()
     if plan.groups:
         console.print(_table(plan, narrow=console.width < NARROW))
+        for group in plan.groups:
+            if group.why:
+                display.tell(f"{group.provider} is held back (`campaign providers` says how): {group.why}")
         if plan.domains_to_group:
             count = plan.domains_to_group
             what = "1 domain is" if count == 1 else f"{count:,} domains are"
@@ -74,14 +77,18 @@ def show_plan(plan: Plan, display: Display) -> None:
             display.tell("Each contact has their own hours, by their time zone: that is not in it")
     else:
         console.print(Text("Nobody is left to send to." if plan.rows else "The list has no rows."))
+    if plan.variants:
+        shares = ", ".join(f"{count:,} get {name}" for name, count in plan.variants.items())
+        display.tell(f"Of the message's variants, {shares}")
     for number, sample in enumerate(plan.samples, 1):
-        made = not isinstance(sample, str)
-        show_message(f"message {number}{'' if made else ': cannot be made'}", sample, display, lines=TEXT_SHOWN)
+        variant = f", variant {sample.variant}" if sample.variant else ""
+        made = "" if not isinstance(sample.message, str) else ": cannot be made"
+        show_message(f"message {number}{variant}{made}", sample.message, display, lines=TEXT_SHOWN)
 
 
 def no_message_can_be_made(plan: Plan) -> bool:
     """Whether there are sample messages, and none of them can be made."""
-    return bool(plan.samples) and all(isinstance(sample, str) for sample in plan.samples)
+    return bool(plan.samples) and all(isinstance(sample.message, str) for sample in plan.samples)
 
 
 def _table(plan: Plan, *, narrow: bool) -> Table:
@@ -126,11 +133,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "left_now": group.left_now,
                 "connections": group.connections,
                 "duration": round(group.seconds),
+                "held_back": group.why or None,
             }
             for group in plan.groups
         ],
         "domains_to_look_up": plan.domains_to_group,
         "duration": round(plan.seconds),
         "finished_at": iso_time(time.time() + plan.seconds),
-        "messages": [message_json(sample) for sample in plan.samples],
+        "variants": plan.variants,
+        "messages": [{"variant": each.variant or None} | message_json(each.message) for each in plan.samples],
     }

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +34,7 @@ LONGEST_NAME = 150
 @message_options
 @click.option("--row", type=int, metavar="N", help="Begin with the row on line N of the list.")
 @click.option("--email", metavar="ADDRESS", help="The message of this contact.")
+@click.option("--variant", metavar="NAME", help="In this variant, whichever is theirs.")
 @click.option("--count", type=int, metavar="N", help="How many. [default: 3; with --row or --email, 1]")
 @click.option("--open", "browse", is_flag=True, help="Look at them in the browser.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="Write them: X.html, or a folder of .eml.")
@@ -46,6 +46,7 @@ def preview(
     config: Path | None,
     row: int | None,
     email: str | None,
+    variant: str | None,
     count: int | None,
     browse: bool,
     out: Path | None,
@@ -70,6 +71,8 @@ def preview(
     )
 
     from campaign_cli.cli.display import Display
+    from campaign_cli.content.variants import only
+    from campaign_cli.content.viewer import Shown
     from campaign_cli.engine.preparation import prepare
     from campaign_cli.engine.samples import FreshIds, as_recipients, composed, contact_of, contacts_from
 
@@ -79,15 +82,17 @@ def preview(
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
     for warning in prepared.warnings:
         display.tell(f"note: {warning}")
+    composer = only(prepared.composer, variant) if variant else prepared.composer
     with display.busy(f"reading {prepared.contacts.source}"):
         if email:
             chosen = [contact_of(prepared.contacts, addresses_of([email])[0])]
         else:
             most = count or (1 if row else COUNT)
             chosen = contacts_from(prepared.contacts, line=row, count=most, skipped=display.tell)
-        made = composed(as_recipients(chosen), prepared.composer, FreshIds())
-    messages: list[Shown] = [
-        (contact.line, contact.address.email, message) for contact, message in zip(chosen, made, strict=True)
+        made = composed(as_recipients(chosen), composer, FreshIds())
+    messages = [
+        Shown(contact.line, contact.address.email, message, composer.of(contact.address).variant)
+        for contact, message in zip(chosen, made, strict=True)
     ]
     if not messages:
         display.tell("The list has no rows that can be written to.")
@@ -107,15 +112,17 @@ def _show(messages: Sequence[Shown], display: Display, *, quietly: bool) -> None
         display.say_json(
             {
                 "messages": [
-                    {"line": line, "email": email} | message_json(each if isinstance(each, str) else seen(each))
-                    for line, email, each in messages
+                    {"line": line, "email": email, "variant": variant or None}
+                    | message_json(each if isinstance(each, str) else seen(each))
+                    for line, email, each, variant in messages
                 ]
             }
         )
         return
-    for line, email, each in messages:
+    for line, email, each, variant in messages:
         if isinstance(each, str) or not quietly:
-            show_message(f"line {line}, {email}", each if isinstance(each, str) else seen(each), display)
+            heading = f"line {line}, {email}{f', variant {variant}' if variant else ''}"
+            show_message(heading, each if isinstance(each, str) else seen(each), display)
 
 
 def _keep(
@@ -131,7 +138,9 @@ def _keep(
         display.tell(f"written: {out}")
     elif out:
         letters = {
-            out / _file_name(line, email): each.content for line, email, each in messages if not isinstance(each, str)
+            out / _file_name(each.line, each.email): each.message.content
+            for each in messages
+            if not isinstance(each.message, str)
         }
         _make_folder(out)
         _write(letters, overwrite=overwrite)
@@ -181,7 +190,7 @@ def _make_folder(folder: Path) -> None:
 
 def _write(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
     """Write these files, each whole or not at all; none of them where one is there that must not be lost."""
-    import tempfile
+    from campaign_cli.report.replacing import replaced
 
     if there := [path for path in contents if os.path.lexists(path)]:
         if not overwrite:
@@ -190,14 +199,7 @@ def _write(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
             raise UsageError(f"{folders[0]} is a folder: name another place")
     for path, octets in contents.items():
         try:
-            handle, name = tempfile.mkstemp(prefix=".campaign-", dir=path.parent)
-            try:
-                with open(handle, "wb") as file:
-                    file.write(octets)
-                os.replace(name, path)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(name)
-                raise
+            with replaced(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
+                file.write(octets)
         except OSError as error:
             raise StateError(f"{path} cannot be written: {error.strerror}") from None

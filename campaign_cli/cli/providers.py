@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from campaign_cli.cli.options import config_options, json_option, settings_of, state_folder
 from campaign_cli.cli.streams import check_written, print_json
 
+if TYPE_CHECKING:
+    from campaign_cli.ledger.folder import StateFolder
+    from campaign_cli.ledger.shared import SharedState
+    from campaign_cli.policy.shaping import Backoff
+
 NARROW = 80
 """Columns of a terminal below which the table leaves out how a provider is connected to: limits go before that."""
 
 
 @click.command(short_help="List providers, limits, and what is left of each.")
+@click.option(
+    "--resume", metavar="NAME", multiple=True, help="Hold nothing against it any more: send at its full limit again."
+)
 @json_option
 @config_options
-def providers(json: bool, config: Path | None, state: str | None) -> None:
-    """List the providers: their domains, their limits, and what is left of each budget."""
+def providers(resume: tuple[str, ...], json: bool, config: Path | None, state: str | None) -> None:
+    """List the providers: their domains, their limits, what is left of each budget, and which are held back and why."""
     settings = settings_of(config, state=state)
 
     from campaign_cli.engine.campaign import read_shared
-    from campaign_cli.policy.budgets import OF_A_RELAY, Budget
+    from campaign_cli.policy.budgets import Budget
     from campaign_cli.policy.limits import left
 
-    shared = read_shared(state_folder(settings))
+    folder = state_folder(settings)
+    if resume:
+        _resume(folder, resume)
+    shared = read_shared(folder)
+    held = shared.backoffs.all() if shared else {}
 
     def state_of(budget: Budget) -> dict[str, Any]:
         day = shared.warmup_day(budget) if shared else 0
@@ -38,8 +52,8 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
         }
 
     known = settings.providers
-    charged = [name for name in shared.charged() if not name.startswith(OF_A_RELAY)] if shared else []
-    names = list(known.by_name) + sorted(set(charged) - set(known.by_name))
+    charged = shared.charged() if shared else []
+    names = list(known.by_name) + sorted({*charged, *held} - set(known.by_name))
     rows: list[dict[str, Any]] = []
     for name in names:
         provider = known.get(name)
@@ -51,6 +65,7 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
                 **state_of(provider.budget),
                 "connections": provider.connections,
                 "messages_per_connection": provider.messages_per_connection,
+                "backoff": _backoff(held[name], shared) if shared and name in held else None,
             }
         )
     rows += [{"relay": relay, **state_of(budget)} for relay, budget in settings.relay_budgets.items()]
@@ -61,9 +76,54 @@ def providers(json: bool, config: Path | None, state: str | None) -> None:
     check_written()
 
 
+def _resume(folder: StateFolder, names: tuple[str, ...]) -> None:
+    """Forget what is held against the providers `names`. Raises UsageError when nothing is."""
+    from campaign_cli.engine.campaign import write_shared
+    from campaign_cli.model.errors import UsageError
+
+    shared = write_shared(folder)
+    held = shared.backoffs.all()
+    for name in names:
+        if name not in held:
+            there = f"held back are {', '.join(held)}" if held else "no provider is held back"
+            raise UsageError(f"--resume {name}: nothing is held against it; {there}")
+    for name in names:
+        shared.backoffs.change(name, lambda _held, _now: None)
+    shared.close()
+
+
+def _backoff(backoff: Backoff, shared: SharedState) -> dict[str, Any]:
+    """How a provider is held back, for programs: rates are an hour's."""
+    from campaign_cli.cli.display import iso_time
+
+    to_utc = time.time() - shared.now()
+    moments = {"since": backoff.since, "suspended_until": backoff.until, "more_at": backoff.more_at}
+    return {
+        "why": backoff.why,
+        **{name: iso_time(to_utc + moment) for name, moment in moments.items()},
+        "rate": round(backoff.rate * 3600),
+        "connections": backoff.connections,
+        "in_vain": backoff.vain,
+    }
+
+
+def _held_back(name: str, backoff: dict[str, Any]) -> str:
+    """The same, for a person."""
+    from campaign_cli.cli.display import local_time
+
+    def clock(key: str) -> str:
+        return local_time(datetime.fromisoformat(backoff[key]).timestamp())
+
+    rest = datetime.fromisoformat(backoff["suspended_until"]) > datetime.now(UTC)
+    most = f"at most {backoff['rate']:,}/h on {backoff['connections']} at once, a step more at {clock('more_at')}"
+    doing = f"nothing until {clock('suspended_until')}, then {most}" if rest else most
+    return f"{name} is held back since {clock('since')}: {doing}. It said: {backoff['why']}"
+
+
 def _show(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
     narrow = console.width < NARROW
@@ -82,6 +142,9 @@ def _show(rows: list[dict[str, Any]]) -> None:
             _domains(row),
         )
     console.print(table)
+    for row in rows:
+        if row.get("backoff"):
+            console.print(Text(_held_back(row["provider"], row["backoff"])))
 
 
 def _limit(row: dict[str, Any]) -> str:

@@ -48,6 +48,7 @@ ASK_ABOVE = 300
 @click.option("--dry-run", is_flag=True, help="Show what would happen; touch neither network nor state.")
 @click.option("--to", metavar="ADDRESS", help="Send one test message to this address, and to nobody else.")
 @click.option("--as", "like", metavar="ADDRESS", help="With --to: as this contact would get it. [default: the first]")
+@click.option("--variant", metavar="NAME", help="With --to: in this variant. [default: the contact's]")
 @click.option("--sandbox", is_flag=True, help="Send to a server of its own on this machine, which keeps every message.")
 @click.option("--resend-uncertain", is_flag=True, help="Send again to those whose message may or may not have arrived.")
 @click.option(
@@ -60,7 +61,9 @@ ASK_ABOVE = 300
 @click.option("--log-file", metavar="FILE", help="Write what becomes of every recipient to this file.")
 @json_option
 @config_options
-def send(contacts: str, config: Path | None, to: str | None, like: str | None, **options: Any) -> int:
+def send(
+    contacts: str, config: Path | None, to: str | None, like: str | None, variant: str | None, **options: Any
+) -> int:
     """Send the template to every contact of LIST who has not had it yet.
 
     LIST is CSV, TSV, JSON lines or XLSX; - is standard input. Running the same campaign again sends only to those
@@ -70,6 +73,8 @@ def send(contacts: str, config: Path | None, to: str | None, like: str | None, *
 
     if like and not to:
         raise UsageError("--as says whose message a test is: say with --to where it goes")
+    if variant and not to:
+        raise UsageError("--variant says which one a test is in: say with --to where it goes")
     settings, wrong = read_settings(config, options)
     if to:
         if settings.dry_run:
@@ -92,7 +97,7 @@ def send(contacts: str, config: Path | None, to: str | None, like: str | None, *
     if to:
         from campaign_cli.cli.trial import try_one
 
-        return try_one(settings, prepared, display, to=to, like=like)
+        return try_one(settings, prepared, display, to=to, like=like, variant=variant)
     if settings.dry_run:
         from campaign_cli.cli.plan_view import no_message_can_be_made, show_plan
         from campaign_cli.engine.plan import make_plan

@@ -46,6 +46,7 @@ def status(name: str | None, json: bool, config: Path | None, state: str | None)
                         "digest": each.digest,
                         "template": each.template,
                         "sender": each.sender,
+                        "variants": dict(each.split.weights) if each.split else {},
                         "first_used_at": iso_time(each.first_used_at),
                         "sent_to": sent_to.get(each.number, 0),
                     }
@@ -93,6 +94,8 @@ def _show(campaign: dict[str, Any], *, details: bool) -> None:
 def _revision(revision: dict[str, Any], *, now: bool) -> str:
     """A template and sender that was sent with, in one line."""
     what = f"{revision['template']} from {revision['sender']}"
+    if variants := revision["variants"]:
+        what += f", in variants {', '.join(f'{name} {weight:g}' for name, weight in variants.items())}"
     when = f"first used {revision['first_used_at']}{', used now' if now else ''}"
     return (
         f"revision {revision['number']}: {what}, {_hash(revision['digest'])}, {when}: {revision['sent_to']:,} sent to"

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from campaign_cli.engine.preparation import Prepared
 
 
-def try_one(settings: Settings, prepared: Prepared, display: Display, *, to: str, like: str | None) -> int:
-    """Send `to` the message of the contact `like`, else of the first on the list; the exit code."""
+def try_one(
+    settings: Settings, prepared: Prepared, display: Display, *, to: str, like: str | None, variant: str | None
+) -> int:
+    """Send `to` the message of the contact `like`, else of the first on the list; the exit code.
+
+    It is in the contact's variant, or in the one that is named.
+    """
     from rich.text import Text
 
     (address,) = addresses_of([to])
@@ -25,13 +30,13 @@ def try_one(settings: Settings, prepared: Prepared, display: Display, *, to: str
         contacts = prepared.contacts
         contact = contact_of(contacts, addresses_of([like])[0]) if like else first_contact(contacts)
     with display.busy(f"sending a test message to {address.email}"):
-        trial = send_trial(settings, prepared, contact, address)
+        trial = send_trial(settings, prepared, contact, address, variant)
     if display.json:
         display.say_json(trial_json(trial))
         return trial.exit_code
     display.tell(
-        f"test message to {address.email}, as line {contact.line}, {contact.address.email}, would get it: "
-        f"{_subject(trial)}"
+        f"test message to {address.email}, as line {contact.line}, {contact.address.email}, would get it"
+        f"{f', variant {trial.variant}' if trial.variant else ''}: {_subject(trial)}"
     )
     outcome = trial.verdict.outcome
     display.console.print(Text(f"{outcome}", style=STYLES.get(outcome, "")), end=": ")
@@ -53,6 +58,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "to": trial.to.email,
         "as": {"line": trial.contact.line, "email": trial.contact.address.email},
         "suppressed": trial.suppressed or None,
+        "variant": trial.variant or None,
         "subject": _subject(trial),
         "message_id": trial.message.message_id,
         "provider": trial.provider,

@@ -61,6 +61,7 @@ _KEYS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "source_address": ("source_addresses", _source_addresses),
     "addresses": ("addresses", number_in(range(1, 101))),
     "allow_private": ("allow_private", _yes_or_no),
+    "mta_sts": ("mta_sts", _yes_or_no),
     "port": ("port", number_in(range(1, 65536))),
 }
 """Each key, the field it is about, and how its value is read."""

@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.direct import delivery, direct
+from campaign_cli.config.filters import blocklists, rspamd, spamassassin
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.hours import moment, send_windows, time_zone
 from campaign_cli.config.providers import CONNECTIONS, merge_providers
 from campaign_cli.config.relays import Entry, long_form, short_form, unknown_providers, with_others
 from campaign_cli.config.replies import user_rules
+from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.settings import Password, Settings
+from campaign_cli.config.shaping import user_shaping
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
 from campaign_cli.content.attachments import Pattern
@@ -29,7 +32,6 @@ from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
 from campaign_cli.policy.budgets import of_a_relay
 from campaign_cli.policy.limits import UNLIMITED
-from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT_FILE = Path("campaign.yaml")
 
@@ -102,7 +104,7 @@ class _Loader:
         password = Password(take("password_file", file_path), take("password_command", one_line))
         if password != Password():
             fields["password"] = password
-        if schedule := take("retry", _retry):
+        if schedule := take("retry", retry_schedule):
             fields["retry"] = schedule
         fields["providers"] = merge_providers(
             self._file.get("providers"), self._rates(), take("connections", number_in(CONNECTIONS)), self._complain
@@ -115,6 +117,9 @@ class _Loader:
             self._complain(window.place, "window: in which time zone? Write timezone: Europe/Berlin, or whatever it is")
         if rules := self._file.get("replies"):
             fields["replies"] = user_rules(rules, fields["providers"], self._complain)
+        if rules := self._file.get("shaping"):
+            found = user_shaping(rules, fields["providers"], self._complain)
+            fields["shaping"], fields["shaping_off"] = found
         return Settings(**fields), self._wrong()
 
     def _wrong(self) -> CampaignError | None:
@@ -218,22 +223,6 @@ def _some_time(given: Given) -> float:
     return seconds
 
 
-def _retry(given: Given) -> RetrySchedule:
-    if not isinstance(given.value, dict):
-        raise ValueError("must be keys and values, such as {base: 1m, factor: 3, longest: 3h, lifetime: 4d}")
-    entries = given.value.items()
-    return RetrySchedule(**dict(each_of((entry, partial(_retry_entry, key)) for key, entry in entries)))
-
-
-def _retry_entry(key: str, entry: Given) -> tuple[str, float]:
-    value = entry.value
-    if key in ("base", "longest", "lifetime"):
-        return key, _duration(entry)
-    if key == "factor" and isinstance(value, int | float) and not isinstance(value, bool) and value >= 1:
-        return key, float(value)
-    raise ValueError(f"{key}: {value} is not understood: there are base, factor, longest and lifetime")
-
-
 def _dns(given: Given) -> Dns:
     if isinstance(given.value, bool):
         return Dns(off=not given.value)
@@ -252,7 +241,11 @@ def _dns_entry(key: str, entry: Given) -> tuple[str, Any]:
             return key, _some_time(entry)
         case "concurrency":
             return key, number_in(QUESTIONS)(entry)
-    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout and concurrency")
+        case "dnssec":
+            if entry.value not in ("trusted", False):
+                raise ValueError(f"dnssec: must be trusted or off, not {entry.value!r}")
+            return key, entry.value == "trusted"
+    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout, concurrency and dnssec")
 
 
 def _nameserver(given: Given) -> tuple[str, int]:
@@ -302,6 +295,9 @@ _FIELDS: dict[str, Parse] = {
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
     "dns": _dns,
+    "dnsbl": blocklists,
+    "rspamd": rspamd,
+    "spamassassin": spamassassin,
     "patience": _duration,
     "workers": _workers,
     "limit": number_in(MILLIONS),
@@ -326,7 +322,19 @@ _FIELDS: dict[str, Parse] = {
 }
 """How each key that is one field of Settings becomes its value."""
 
-_OTHERS = ("from", "delivery", "mx", "relay", "relays", "rate", "connections", "providers", "replies", "retry")
+_OTHERS = (
+    "from",
+    "delivery",
+    "mx",
+    "relay",
+    "relays",
+    "rate",
+    "connections",
+    "providers",
+    "replies",
+    "retry",
+    "shaping",
+)
 _PASSWORDS = ("password_file", "password_command")
 
 KEYS = (*_FIELDS, *_OTHERS, *_PASSWORDS)

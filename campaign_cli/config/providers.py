@@ -10,8 +10,10 @@ from importlib import resources
 
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
+from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.values import EntriesError
 from campaign_cli.config.warmup import warmup_plan
+from campaign_cli.model.relay import Tls
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Provider, Providers
 
@@ -23,6 +25,9 @@ CONNECTIONS = range(1, 1001)
 
 MESSAGES = range(1, 1_000_001)
 """What `messages_per_connection` may be."""
+
+TLS = (Tls.OFF, Tls.OPPORTUNISTIC, Tls.REQUIRED, Tls.VERIFIED)
+"""What `tls` may be."""
 
 
 def shipped_providers() -> dict[str, Provider]:
@@ -92,18 +97,17 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case "rate":
                 if pace := _pace(given, complain):
                     changed = replace(changed, pace=pace)
-            case "warmup":
-                try:
-                    changed = replace(changed, warmup=warmup_plan(given))
-                except EntriesError as error:
-                    for place, what in error.findings:
-                        complain(place, f"warmup: {what}")
-                except ValueError as error:
-                    complain(given.place, f"warmup: {error}")
+            case "warmup" | "retry":
+                changed = _planned(key, changed, given, complain)
+            case "connection_rate":
+                if pace := _pace(given, complain):
+                    changed = replace(changed, connection_rate=pace)
             case "connections":
                 changed = replace(changed, connections=_number(key, given, CONNECTIONS, complain) or 1)
             case "messages_per_connection":
                 changed = replace(changed, messages_per_connection=_number(key, given, MESSAGES, complain) or 1)
+            case "tls":
+                changed = replace(changed, tls=_tls(given, complain))
             case "domains":
                 changed = replace(changed, domains=(*changed.domains, *_domains(key, given, complain)))
             case "mx_suffixes":
@@ -111,10 +115,33 @@ def _changed(base: Provider, table: Given, complain: Complain) -> Provider:
             case _:
                 complain(
                     given.place,
-                    f"{key!r} is no setting of a provider: there are rate, warmup, connections, "
-                    "messages_per_connection, domains and mx_suffixes",
+                    f"{key!r} is no setting of a provider: there are rate, warmup, connections, connection_rate, "
+                    "messages_per_connection, retry, tls, domains and mx_suffixes",
                 )
     return changed
+
+
+def _planned(key: str, provider: Provider, given: Given, complain: Complain) -> Provider:
+    try:
+        if key == "retry":
+            return replace(provider, retry=retry_schedule(given))
+        return replace(provider, warmup=warmup_plan(given))
+    except EntriesError as error:
+        for place, what in error.findings:
+            complain(place, f"{key}: {what}")
+    except ValueError as error:
+        complain(given.place, f"{key}: {error}")
+    return provider
+
+
+def _tls(given: Given, complain: Complain) -> Tls:
+    # YAML takes `off` for a truth value.
+    word = given.spelled if given.value is False else given.value
+    if isinstance(word, str) and word in TLS:
+        return Tls(word)
+    wrong = "a list" if isinstance(word, list | dict) else repr(word)
+    complain(given.place, f"tls must be off, opportunistic, required or verified, not {wrong}")
+    return Tls.OPPORTUNISTIC
 
 
 def _domains(key: str, given: Given, complain: Complain) -> tuple[str, ...]:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from campaign_cli.config.given import Given
+from campaign_cli.config.rules import MATCHED, Complain, checked, described, mismatched, shipped
 from campaign_cli.model.outcome import ReplyClass
-from campaign_cli.model.reply import Phase
-from campaign_cli.policy.outcomes import Replies, Rule, codes_of, enhanced_regex
+from campaign_cli.policy.outcomes import Replies, Rule
 from campaign_cli.policy.providers import Providers
 
 if TYPE_CHECKING:
     from campaign_cli.config.settings import Settings
 
-Complain = Callable[[str, str], None]
-"""Takes a place and what is wrong there."""
-
 KEYS = ("id", "class", "words", "regex", "provider", "enhanced", "code", "phase", "source")
 """What a rule may have."""
 
-MATCHED = ("words", "regex", "provider", "enhanced", "code", "phase")
-"""What a rule must have one of."""
-
-PHASES = tuple(phase for phase in Phase if phase not in (Phase.CONNECT, Phase.RSET))
-"""What a reply may answer."""
+SUCH = "{class: rate, words: slow down}"
+"""A rule as it is written."""
 
 
 def replies_of(settings: Settings) -> Replies:
@@ -40,8 +30,7 @@ def replies_of(settings: Settings) -> Replies:
 @cache
 def shipped_rules() -> tuple[Rule, ...]:
     """The package's `replies.toml`, in its order."""
-    tables = tomllib.loads(resources.files("campaign_cli").joinpath("replies.toml").read_text("utf-8"))
-    return tuple(_rule(table) for table in tables["rule"])
+    return tuple(map(_rule, shipped("replies.toml")))
 
 
 def user_rules(given: Given, providers: Providers, complain: Complain) -> tuple[Rule, ...]:
@@ -49,7 +38,7 @@ def user_rules(given: Given, providers: Providers, complain: Complain) -> tuple[
     if given.value is None:
         return ()
     if not isinstance(given.value, list):
-        complain(given.place, "replies must be a list of rules, such as - {class: rate, words: slow down}")
+        complain(given.place, f"replies must be a list of rules, such as - {SUCH}")
         return ()
     rules = []
     for entry in given.value:
@@ -67,73 +56,27 @@ def _note(findings: list[tuple[str, str]], place: str, what: str) -> None:
 
 
 def _rule(table: Mapping[str, Any]) -> Rule:
-    return Rule(
-        id=table["id"],
-        reply_class=ReplyClass(table["class"]),
-        source=table["source"],
-        text=table.get("regex") or "|".join(re.escape(words) for words in _texts(table.get("words"))),
-        provider=table.get("provider", ""),
-        enhanced=_texts(table.get("enhanced")),
-        codes=_texts(table.get("code")),
-        phases=tuple(Phase(phase) for phase in _texts(table.get("phase"))),
-    )
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return () if value is None else tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+    return Rule(reply_class=ReplyClass(table["class"]), **described(table))
 
 
 def _checked(entry: Given, providers: Providers, complain: Complain) -> dict[str, Any]:
     """The entry's plain values, each of which has been complained about if it is wrong."""
-    if not isinstance(entry.value, dict):
-        complain(entry.place, "a rule must be keys and values, such as {class: rate, words: slow down}")
-        return {}
-    table: dict[str, Any] = {}
-    for key, given in entry.value.items():
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(KEYS)}"
-            complain(given.place, f"{key!r} is no part of a rule; {hint}")
-            continue
-        items = given.value if isinstance(given.value, list) else [given]
-        texts = ["" if isinstance(item.value, list | dict) else item.spelled or "" for item in items]
-        for item, text in zip(items, texts, strict=True):
-            if wrong := _wrong(key, text, providers):
-                complain(item.place, wrong)
-        table[key] = texts if key in ("words", "enhanced", "code", "phase") else texts[0] if len(texts) == 1 else ""
-        if not table[key]:
-            complain(given.place, f"{key} must be one text")
-    if "class" not in entry.value:
-        complain(entry.place, f"a rule needs a class: there are {', '.join(RULED)}")
-    if "words" in table and "regex" in table:
-        complain(entry.place, "a rule has words or a regex, not both")
-    if not any(key in table for key in MATCHED):
-        complain(entry.place, f"a rule that fits every reply is none: it needs one of {', '.join(MATCHED)}")
-    if "provider" in table:
-        table["provider"] = table["provider"].lower()
+    table = checked(entry, KEYS, partial(_wrong, providers=providers), complain, such=SUCH)
+    if isinstance(entry.value, dict):
+        if "class" not in entry.value:
+            complain(entry.place, f"a rule needs a class: there are {', '.join(RULED)}")
+        if not any(key in table for key in MATCHED):
+            complain(entry.place, f"a rule that fits every reply is none: it needs one of {', '.join(MATCHED)}")
+        if table.get("class"):
+            table["class"] = table["class"][0]
     return table
 
 
 def _wrong(key: str, text: str, providers: Providers) -> str | None:
     """What is wrong with one text of `key`; None: nothing is."""
-    try:
-        match key:
-            case "class" if text not in RULED:
-                return f"{text!r} is no class of reply: there are {', '.join(RULED)}"
-            case "phase" if text not in PHASES:
-                return f"{text!r} is no phase: there are {', '.join(PHASES)}"
-            case "code":
-                codes_of(text)
-            case "enhanced":
-                enhanced_regex(text)
-            case "regex":
-                if re.compile(text).search(""):
-                    return f"{text!r} fits every text"
-            case "provider" if "." not in text and text.lower() not in providers.by_name:
-                return f"no provider is named {text!r}: `campaign providers` lists them"
-    except (ValueError, re.error) as error:
-        return str(error) if isinstance(error, ValueError) else f"{text!r} is no regular expression: {error}"
-    return None if text.strip() else f"{key} must be a text"
+    if key == "class" and text not in RULED:
+        return f"{text!r} is no class of reply: there are {', '.join(RULED)}"
+    return mismatched(key, text, providers)
 
 
 RULED = tuple(each for each in ReplyClass if each not in (ReplyClass.DELIVERED, ReplyClass.LOST))

@@ -17,6 +17,7 @@ from campaign_cli.policy.hours import Hours
 from campaign_cli.policy.outcomes import Rule
 from campaign_cli.policy.providers import Providers
 from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.policy.shaping import ShapingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,15 @@ class Settings:
     """How domains that no provider claims are looked up; None: as the environment says, else as the system does it."""
     replies: tuple[Rule, ...] = ()
     """The user's own rules for reading replies, which go before the shipped ones."""
+    shaping: tuple[ShapingRule, ...] = ()
+    """The user's own rules for what follows from a provider's displeasure."""
+    shaping_off: tuple[str, ...] = ()
+    """The ids of the shipped ones that are not heeded."""
+    dnsbl: tuple[str, ...] = ()
+    """Blocklists of addresses on which `campaign check` looks for those that send."""
+    rspamd: str | None = None
+    spamassassin: tuple[str, int] | None = None
+    """Spam filters that it asks: an URL of rspamd; host and port of SpamAssassin's spamd."""
     retry: RetrySchedule = field(default_factory=RetrySchedule)
     patience: float = 300.0
     """How long a run that has nothing else to do waits for a deferred recipient to be due."""

@@ -10,6 +10,7 @@ from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
 from campaign_cli.config.settings import DkimFile, UnsubscribeLinks
 from campaign_cli.config.values import each_of, file_path, one_line, parse_domain
+from campaign_cli.content.links import UTM_TOKEN
 from campaign_cli.content.unsubscribe import TOKEN
 
 LONGEST_LINK = 300
@@ -64,8 +65,15 @@ def header_lines(given: Given) -> tuple[tuple[str, str], ...]:
 
 def utm_parameters(given: Given) -> tuple[tuple[str, str], ...]:
     """What is added to links, without the `utm_` before each name. Raises ValueError."""
-    parts: _Parts = dict.fromkeys(UTM, one_line)
+    parts: _Parts = dict.fromkeys(UTM, _parameter)
     return tuple(_mapping(given, parts, example="such as {source: club, medium: email, campaign: spring}").items())
+
+
+def _parameter(given: Given) -> str:
+    text = one_line(given)
+    if "{{" in UTM_TOKEN.sub("", text):
+        raise ValueError(f"{text!r}: nothing is filled in but {{{{ variant }}}}")
+    return text
 
 
 def parse_selector(text: str) -> str:

@@ -23,6 +23,7 @@ from campaign_cli.content.unsubscribe import VARIABLE, Unsubscribe
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import ComposeError
+from campaign_cli.model.variants import Split
 
 NAME_FIELDS = ("name", "full_name", "fullname", "display_name")
 """Columns that hold a contact's whole name, the first that is there and not empty."""
@@ -75,6 +76,17 @@ class Composer:
         self._unsubscribe = unsubscribe
         self._images = images
         self._attachments = attachments
+        self.split: Split | None = None
+        """How recipients are shared out among variants; None: there are none."""
+
+    @property
+    def variant(self) -> str:
+        """Which of its template's variants its messages are; "": it has none."""
+        return self._template.variant
+
+    def of(self, address: Address) -> Composer:
+        """The one that makes the messages of `address`: itself."""
+        return self
 
     @cached_property
     def digest(self) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 import jinja2
 
 from campaign_cli.content.attachments import Pattern
-from campaign_cli.content.frontmatter import LISTS
+from campaign_cli.content.frontmatter import LISTS, TREES, Entry
 from campaign_cli.content.locales import parse_locale
 from campaign_cli.content.manuscript import SUBJECT, Manuscript
 from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
 
-OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale", *LISTS)
+OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale", *LISTS, *TREES)
 """Keys of the front matter that are not headers by their own name."""
 
 MADE_HERE = re.compile(
@@ -28,6 +28,12 @@ MADE_HERE = re.compile(
 """Headers that a template may not set: they are made for each message, or would send it to others."""
 
 _HEADER_NAME = re.compile(r"[A-Z][A-Za-z0-9-]*")
+
+_VARIANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+"""A variant's name: it stands in reports and in links as it is."""
+
+HEAVIEST = 1_000_000.0
+"""A weight: beyond it nobody shares anything out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,15 @@ class Line:
     def text(self, names: dict[str, Any]) -> str:
         """The line for one contact, whose fields are among `names`. Raises ComposeError."""
         return "".join(self.pieces(names)).strip(" ") if self.same is None else self.same
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the forms that a campaign's message has: where it stands, its subject, and its share beside the others."""
+
+    place: str
+    subject: Line
+    weight: float
 
 
 class Lines:
@@ -112,6 +127,42 @@ class Lines:
         own = self._own_subject()
         return self._line("Subject", *(own if given is None else ("--subject", given)))
 
+    def variants(self, given: str | None) -> dict[str, Variant]:
+        """The variants by their names, in their order. A subject that is `given` is that of all."""
+        entry = self._entries.get("variants")
+        findings: list[str] = []
+        found = {each.key: self._variant(each, given, findings) for each in (entry.below if entry else ())}
+        if entry and not found:
+            findings.append(f"{self._manuscript.place(entry)}: variants: there is none: give each its name and subject")
+        if findings:
+            raise TemplateError("\n".join(findings))
+        return found
+
+    def _variant(self, entry: Entry, given: str | None, findings: list[str]) -> Variant:
+        """One variant; what is wrong with it goes to `findings`."""
+        manuscript, place, weight = self._manuscript, self._manuscript.place(entry), 1.0
+        subject = (place, entry.text) if entry.text else self._own_subject()
+        if not _VARIANT.fullmatch(entry.key):
+            findings.append(f"{place}: variants: {entry.key!r} cannot be a name: use letters, digits, _ . and -")
+        for each in entry.below:
+            if each.key == "subject":
+                subject = manuscript.place(each), each.text
+            elif each.key == "weight":
+                weight = _weight(each.text)
+                if not 0 < weight <= HEAVIEST:
+                    findings.append(
+                        f"{manuscript.place(each)}: variants: {entry.key}: {each.text!r} cannot be a weight: "
+                        "it is a number above 0, such as 2 or 0.5"
+                    )
+            else:
+                findings.append(
+                    f"{manuscript.place(each)}: variants: {entry.key}: {each.key!r} is not understood: "
+                    "there are subject and weight"
+                )
+        if given is None and not subject[1]:
+            findings.append(f"{place}: variants: {entry.key} has no subject: give it one, or a subject to all")
+        return Variant(place, self._line("Subject", *(subject if given is None else ("--subject", given))), weight)
+
     def _own_subject(self) -> tuple[str, str]:
         manuscript, entry = self._manuscript, self._entries.get("subject")
         if manuscript.subject is None:
@@ -142,6 +193,13 @@ class Lines:
             return Line(name, place, Renderer((environment or self._environment).from_string(source)), source, same)
         except jinja2.TemplateError as error:
             raise TemplateError(f"{place}: {mended(error)}") from None
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _wrong_key(key: str) -> str | None:

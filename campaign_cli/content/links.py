@@ -6,6 +6,9 @@ import re
 from html import escape
 from urllib.parse import urlencode
 
+UTM_TOKEN = re.compile(r"\{\{ *variant *\}\}")
+"""Where a message's variant goes in a parameter."""
+
 _LINK = re.compile(
     r"""(?P<before><a\b[^>]*?\shref\s*=\s*(?P<quote>["']))(?P<url>https?://.*?)(?P<fragment>#.*?)?(?P=quote)""",
     re.IGNORECASE | re.DOTALL,

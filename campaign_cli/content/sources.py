@@ -27,6 +27,8 @@ class Sources:
 
     def __init__(self, manuscript: Manuscript, filters: Filters) -> None:
         self._filters = filters.named()
+        self.names: dict[str, str] = {}
+        """What all templates know by its name, besides a contact's fields."""
         self._path = manuscript.page
         self._folder = self._path.parent.resolve()
         self._is_mjml = manuscript.kind is Kind.MJML
@@ -48,6 +50,7 @@ class Sources:
         # Not worked out when the template is compiled, which is in the process that sends and has no bound.
         environment.code_generator_class = Compiler
         environment.filters.update(self._filters)
+        environment.globals.update(self.names)
         environment.intercepted_binops = frozenset({"*", "**", "%"})
         return environment
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from campaign_cli.content.filters import Filters
 from campaign_cli.content.lines import Lines
-from campaign_cli.content.links import tracked
+from campaign_cli.content.links import UTM_TOKEN, tracked
 from campaign_cli.content.manuscript import Kind, Manuscript, read_manuscript
 from campaign_cli.content.markdown import Markdown
 from campaign_cli.content.mjml import MjmlError, compiled, place_of, unrendered_faults
@@ -24,6 +24,7 @@ from campaign_cli.content.sources import Sources
 from campaign_cli.content.styles import has_styles, inlined
 from campaign_cli.content.variables import undeclared
 from campaign_cli.model.errors import ColumnError, ComposeError, IncludeError, TemplateError
+from campaign_cli.model.variants import VARIABLE
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+("[^"]*"|'[^']*')(?!\s+ignore)""")
 
@@ -49,8 +50,9 @@ class Template:
         utm: tuple[tuple[str, str], ...] = (),
         inline_css: bool | None = None,
         locale: str | None = None,
+        variant: str | None = None,
     ) -> None:
-        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm, inline_css, locale)
+        self._made_of = (manuscript, subject, list_unsubscribe, headers, utm, inline_css, locale, variant)
         self._manuscript = manuscript
         self._utm = utm
         self._filters = Filters()
@@ -62,13 +64,23 @@ class Template:
         self.reply_to = lines.fixed("reply_to")
         self.attachments = lines.attachments()
         """The files that it names."""
-        self.notes = manuscript.notes
+        self.variants = lines.variants(subject)
+        """The forms that its message has, by their names; none: it has one."""
+        self.variant = variant or next(iter(self.variants), "")
+        """The one that it renders."""
+        if self.variants:
+            self._sources.names[VARIABLE] = self.variant
+            self._lines_environment.globals[VARIABLE] = self.variant
+        self._tracking = _filled_in(utm, manuscript.path, self.variant)
+        given = (f"variants: all of them have the subject that was given: {subject}",)
+        self.notes = manuscript.notes + (given if self.variants and subject is not None else ())
         """What a person should know about it."""
         self._inline_css = lines.flag("inline_css") is not False if inline_css is None else inline_css
-        self._subject = lines.subject(subject)
+        self._subject = self.variants[self.variant].subject if self.variants else lines.subject(subject)
         self._headers = lines.headers(list_unsubscribe, headers)
         self._preheader = lines.preheader(self._sources.environment(escape=False, finalize=Value))
-        self._lines = [line for line in (self._subject, *self._headers, self._preheader) if line]
+        subjects = [each.subject for each in self.variants.values()] or [self._subject]
+        self._lines = [line for line in (*subjects, *self._headers, self._preheader) if line]
         self._markdown = Markdown(breaks=manuscript.breaks)
         self._kind = manuscript.kind
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
@@ -92,13 +104,17 @@ class Template:
         """As pickle takes it to a worker process: what it was made of."""
         return Template, self._made_of
 
+    def of_variant(self, name: str) -> Template:
+        """The same template, as it renders the variant of that name."""
+        return Template(*self._made_of[:-1], name)
+
     def _steps(self) -> list[Step]:
         """What is done to every page, in this order."""
         steps: list[Step] = [compiled] if self._kind is Kind.MJML else []
         if self._inline_css:
             steps.append(inlined)
-        if utm := self._utm:
-            steps.append(lambda page: tracked(page, utm))
+        if tracking := self._tracking:
+            steps.append(lambda page: tracked(page, tracking))
         return steps
 
     @property
@@ -141,7 +157,8 @@ class Template:
             for name, source in self._sources.all(environment, file).items()
             if name != manuscript.page.name
         }
-        lines = [(line.name, line.source) for line in self._lines]
+        variants = {name: each.subject.source for name, each in self.variants.items()}
+        lines = [(line.name, line.source) for line in self._lines if not (variants and line.name == "Subject")]
         own_text = [manuscript.own_text_name] if manuscript.own_text else []
         utm = [self._utm] if self._utm else []
         locale = [{"locale": self._locale}] if self._locale else []
@@ -149,7 +166,8 @@ class Template:
         styled = any(has_styles(source) for source in (manuscript.body, *sources.values()))
         styled = styled or self._kind is Kind.MJML
         styles = [{"inline_css": self._inline_css}] if styled and self._kind is not Kind.TEXT else []
-        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *utm, *own_text, *styles, *locale]
+        more = [*utm, *own_text, *styles, *locale, *([{"variants": sorted(variants.items())}] if variants else [])]
+        return [self._kind.name, lines, manuscript.body, sorted(sources.items()), *more]
 
     def check(self, columns: Collection[str] | None) -> None:
         """That there is a subject, that every file the template names is there, and, where `columns` are known, that
@@ -158,6 +176,9 @@ class Template:
         if not self._subject.source:
             belongs = self._manuscript.subject_belongs
             findings.append(TemplateError(f"{self.path}: no subject: {belongs}, or give --subject"))
+        if self.variants and columns is not None and VARIABLE in columns:
+            place = next(iter(self.variants.values())).place
+            findings.append(TemplateError(f"{place}: variants: the list has a column {VARIABLE!r}, too: rename it"))
         unknown = list(self._unknown_in_lines(columns)) if columns is not None else []
         for file, environment in self._files.items():
             sources = self._sources.all(environment, file)
@@ -254,6 +275,14 @@ def load_template(
     if lenient:
         manuscript = replace(manuscript, body=_INCLUDE.sub(r"\g<0> ignore missing", manuscript.body))
     return Template(manuscript, subject, list_unsubscribe, headers, utm, inline_css, locale)
+
+
+def _filled_in(utm: tuple[tuple[str, str], ...], path: Path, variant: str) -> tuple[tuple[str, str], ...]:
+    """The parameters of links, with the variant in them. Raises TemplateError where there is none."""
+    for key, value in utm:
+        if not variant and UTM_TOKEN.search(value):
+            raise TemplateError(f"utm: {key}: it asks for the variant, and {path} has no variants")
+    return tuple([(key, UTM_TOKEN.sub(variant, value)) for key, value in utm])
 
 
 def _unknown(name: str, columns: Collection[str]) -> str:

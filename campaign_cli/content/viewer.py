@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaign_cli.content.preview import Preview, preview
 from campaign_cli.model.envelope import Message
@@ -30,14 +30,20 @@ _REMOTE = re.compile(
     r"""(?:src|srcset|background|poster)\s*=\s*["']?\s*(?:https?:)?//|url\(\s*["']?\s*(?:https?:)?//""", re.I
 )
 
-Shown = tuple[int, str, Message | str]
-"""A row's line, its address, and its message, or in words why it cannot be made."""
+
+class Shown(NamedTuple):
+    """A row's line, its address, its message, or in words why it cannot be made, and its variant; "": there is none."""
+
+    line: int
+    email: str
+    message: Message | str
+    variant: str = ""
 
 
 def viewer(title: str, messages: Sequence[Shown]) -> str:
     """The page that shows `messages`, one at a time, in their order."""
     images: dict[str, str] = {}
-    shown = [_shown(line, email, message, images) for line, email, message in messages]
+    shown = [_shown(each, images) for each in messages]
     page = PAGE.read_text("utf-8")
     script = _SCRIPT.search(page)
     assert script
@@ -49,15 +55,15 @@ def viewer(title: str, messages: Sequence[Shown]) -> str:
     return _MARKED.sub(lambda mark: filled[mark[1]], page)
 
 
-def _shown(line: int, email: str, message: Message | str, images: dict[str, str]) -> dict[str, Any]:
+def _shown(each: Shown, images: dict[str, str]) -> dict[str, Any]:
     """One message as the page's script takes it; its pictures go into `images`, each once."""
+    line, email, message, variant = each
+    row = {"line": line, "email": email, "variant": variant}
     if isinstance(message, str):
-        return {"line": line, "email": email, "error": message}
+        return row | {"error": message}
     seen = preview(message)
     source = message.content[: SOURCE_SHOWN * 4].decode("utf-8", "replace").replace("\r\n", "\n")
-    return {
-        "line": line,
-        "email": email,
+    return row | {
         "subject": next((value for name, value in seen.headers if name.lower() == "subject"), ""),
         "readable": seen.readable,
         "signatures": seen.signatures,

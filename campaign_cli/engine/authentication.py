@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from campaign_cli.config.settings import Settings
 from campaign_cli.content.keys import ADVISED, Algorithm, DkimKey, read_key
-from campaign_cli.model.dns import Dns, MailHosts, Unresolved
+from campaign_cli.model.dns import MailHosts, Unresolved
 from campaign_cli.model.errors import ConfigError
 from campaign_cli.model.finding import Finding
 from campaign_cli.policy.authentication import Ask, SpfWalk, judged_key, read_dmarc
 from campaign_cli.policy.domains import suffixes
+from campaign_cli.policy.sending_host import judged_mta_sts
+
+if TYPE_CHECKING:
+    from campaign_cli.transport.resolver import Resolver
 
 
 def readable_keys(settings: Settings) -> list[DkimKey]:
@@ -36,23 +41,19 @@ def judged_sender(settings: Settings, domain: str) -> Iterator[Finding]:
         yield Finding("auth.unsigned", "campaign.yaml", "it has no dkim")
 
 
-async def look_up(settings: Settings, domain: str, bounces: str) -> list[Finding]:
+async def look_up(settings: Settings, resolver: Resolver, domain: str, bounces: str) -> list[Finding]:
     """What DNS says of From's `domain` and of the return path's, `bounces`: SPF, DKIM, DMARC, and where mail goes."""
-    # Slow to load, and not needed where DNS is off.
-    from campaign_cli.transport.resolver import Resolver
-
-    resolver = Resolver(settings.dns or Dns())
-    if trouble := await resolver.trouble():
-        return [Finding("dns.unanswered", "DNS", trouble)]
     ask = resolver.records
     hosts = {bounces: "dns.bounces", domain: "dns.from"}
     said = await asyncio.gather(*map(resolver.mail_hosts, hosts))
-    spf, dmarc = await asyncio.gather(SpfWalk(ask, bounces).judged(), read_dmarc(ask, domain))
+    spf, dmarc, mta_sts = await asyncio.gather(
+        SpfWalk(ask, bounces).judged(), read_dmarc(ask, domain), judged_mta_sts(ask, domain)
+    )
     keys = await asyncio.gather(*[_published(ask, key) for key in readable_keys(settings)])
     findings = [
         finding for (name, rule), each in zip(hosts.items(), said, strict=True) for finding in _mail(name, rule, each)
     ]
-    findings += [*spf, *dmarc.findings, *[finding for each in keys for finding in each]]
+    findings += [*spf, *dmarc.findings, *mta_sts, *[finding for each in keys for finding in each]]
     signed = any(dmarc.aligned(each.domain, domain, strict=dmarc.strict_dkim) for each in settings.dkim)
     passes = dmarc.aligned(bounces, domain, strict=dmarc.strict_spf)
     if not signed and (settings.dkim or not passes):

@@ -36,9 +36,17 @@ class Budgets:
         self._noted: Counter[str] = Counter()
         self._noting: asyncio.TimerHandle | None = None
 
-    def allowance(self, budget: Budget) -> Allowance:
-        """What the budget allows now. Charges nothing."""
-        return self._shared.allowance(budget)
+    def allowance(self, *budgets: Budget, wanted: int = 1) -> Allowance:
+        """What all of these allow now, and when they allow `wanted`. Charges nothing."""
+        return self._shared.allowance(*budgets, wanted=wanted)
+
+    def take(self, budget: Budget, wanted: int) -> int:
+        """Charge at once at most `wanted`; how many of them. What goes wrong is told to `failed`."""
+        try:
+            return self._shared.charge([((budget,), wanted)])[0]
+        except CampaignError as error:
+            self._failed(error)
+            return 0
 
     def charge(self, lane: str, wanted: Sequence[Wanted], granted: Granted) -> None:
         """Charge at most what `lane` wants; `granted` is told how many of each, which start at once or not at all.

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from campaign_cli.config.settings import Settings
 from campaign_cli.engine.budgets import Budgets
+from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Exchange, Lack, MailHosts, Unresolved
+from campaign_cli.model.dns import Dns, Exchange, Lack, Tlsa, Unresolved
 from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Silence
 from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.mta_sts import permits
+from campaign_cli.policy.protection import Protection, protection
+from campaign_cli.policy.providers import Providers
 from campaign_cli.transport.connect import Refusal, open_session
 from campaign_cli.transport.session import Session
 
 if TYPE_CHECKING:
+    from campaign_cli.engine.mta_sts import MtaSts
     from campaign_cli.transport.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -44,13 +51,24 @@ class Exchanges:
 
     limited = warming = False
 
-    def __init__(self, direct: Direct, resolver: Resolver, *, max_sessions: int, chance: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        direct: Direct,
+        resolver: Resolver,
+        providers: Providers,
+        mta_sts: MtaSts | None,
+        *,
+        max_sessions: int,
+        chance: Callable[[], float],
+    ) -> None:
         self._direct = direct
         self._resolver = resolver
+        self._providers = providers
+        self._mta_sts = mta_sts
         self._chance = chance
         self._room = asyncio.Semaphore(max_sessions)
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
-        self._found: dict[str, tuple[float, MailHosts]] = {}
+        self._found: dict[str, tuple[float, Exchange | Lack]] = {}
         self._unanswered = 0
         self._failed: dict[str, tuple[float, Refusal]] = {}
 
@@ -68,13 +86,18 @@ class Exchanges:
         until, found = self._found.get(domain, (0.0, None))
         if found is None or until < time.monotonic():
             async with self._asking:
-                answer = await self._resolver.mail_hosts(domain)
+                answer, patterns = await asyncio.gather(self._resolver.mail_hosts(domain), self._demanded(domain))
                 await self._check_answered(answer)
             if isinstance(answer, Unresolved):
                 return answer
-            found = answer
-            _remember(self._found, domain, (time.monotonic() + found.ttl, found))
-        return found.lack or found.exchange
+            # Not the patterns themselves: so domains whose policies differ in nothing else have one exchange.
+            permitted = tuple(host for host in answer.hosts if permits(patterns, host)) if patterns else None
+            found = answer.lack or Exchange(answer.preferred, permitted, answer.secure)
+            _remember(self._found, domain, (time.monotonic() + answer.ttl, found))
+        return found
+
+    async def _demanded(self, domain: str) -> tuple[str, ...]:
+        return await self._mta_sts.demanded(domain) if self._mta_sts else ()
 
     async def _check_answered(self, answer: object) -> None:
         """Raises NoRouteError when so many in a row had no answer that it may not be the domains, and it is not."""
@@ -91,58 +114,80 @@ class Exchanges:
         await self._room.acquire()
         opened: Session | Refusal | None = None
         try:
-            opened = await self._first(exchange or ())
+            assert exchange
+            opened = await self._first(exchange, self._providers.get(provider).tls)
         finally:
             if not isinstance(opened, Session):
                 self._room.release()
         if isinstance(opened, Refusal):
-            log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in exchange or ()), opened)
+            log.info("%s: no host of %s: %s", provider, ", ".join(host for _, host in exchange.hosts), opened)
         return opened
 
-    async def _first(self, exchange: Exchange) -> Session | Refusal:
+    async def _first(self, exchange: Exchange, least: Tls) -> Session | Refusal:
         last = Refusal(Phase.CONNECT, Silence("no host has an address"), lasting=False)
         left = self._direct.addresses
-        for _, host in sorted(exchange, key=lambda each: (each[0], self._chance())):
+        for _, host in sorted(exchange.hosts, key=lambda each: (each[0], self._chance())):
             addresses = await self._resolver.addresses(host)
             await self._check_answered(addresses)
             if isinstance(addresses, Unresolved):
                 last = Refusal(Phase.CONNECT, Silence(f"{host}: {addresses.reason}"), lasting=False)
                 continue
-            for address in addresses:
+            wanted = await self._wanted(host, exchange, least, secure=addresses.secure)
+            if isinstance(wanted, Refusal):
+                last = wanted
+                continue
+            for address in addresses.found:
                 if not left:
                     return last
                 left -= 1
-                opened = await self._opened(host, address)
+                opened = await self._opened(host, address, wanted)
                 if isinstance(opened, Session):
                     return opened
                 last = opened
         return last
 
-    async def _opened(self, host: str, address: str) -> Session | Refusal:
-        if not (self._direct.allow_private or is_public(address)):
+    async def _wanted(self, host: str, exchange: Exchange, least: Tls, *, secure: bool) -> Protection | Refusal:
+        """How a session with `host`, whose addresses are `secure`, is to be protected; or why there may be none."""
+        tlsa: tuple[Tlsa, ...] | Unresolved = ()
+        if exchange.secure and secure and least is not Tls.OFF:
+            tlsa = await self._resolver.tlsa(host, self._direct.port)
+        if isinstance(tlsa, Unresolved):
+            # Who can keep the records from us must not get the mail (RFC 7672 2.1.2).
+            return Refusal(Phase.TLS, Silence(f"the TLSA records of {host}: {tlsa.reason}"), lasting=False)
+        wanted = protection(least, sts=None if exchange.sts is None else host in exchange.sts, tlsa=tlsa)
+        return wanted or Refusal(Phase.TLS, Silence(f"{host} is not among the hosts of its MTA-STS policy"), False)
+
+    async def _opened(self, host: str, address: str, wanted: Protection) -> Session | Refusal:
+        if not self._direct.allows(address):
             return Refusal(Phase.CONNECT, Silence(f"{host} has the address {address}, which is not public"), True)
         until, said = self._failed.get(address, (0.0, None))
         if said and until > time.monotonic():
             return said
-        opened = await open_session(self._relay(host, address, Tls.OPPORTUNISTIC), None, address=address)
-        if isinstance(opened, Refusal) and opened.phase is Phase.TLS:
+        opened = await open_session(self._relay(host, address, wanted), None, address=address)
+        if isinstance(opened, Refusal) and opened.phase is Phase.TLS and wanted.tls is Tls.OPPORTUNISTIC:
             # Nobody asked for TLS: mail that may go in plain text goes, whatever is wrong with theirs (RFC 7435).
-            opened = await open_session(self._relay(host, address, Tls.OFF), None, address=address)
+            opened = await open_session(self._relay(host, address, Protection(Tls.OFF)), None, address=address)
         if isinstance(opened, Refusal):
-            opened = Refusal(opened.phase, opened.answer, opened.lasting, f"{host} [{address}] ")
-            _remember(self._failed, address, (time.monotonic() + LEFT_ALONE, opened))
+            opened = Refusal(
+                opened.phase, opened.answer, opened.lasting, f"{host} [{address}] {wanted.by and f'({wanted.by}) '}"
+            )
+            if opened.phase is not Phase.TLS:
+                # What is wrong with its TLS is so for those alone who want it.
+                _remember(self._failed, address, (time.monotonic() + LEFT_ALONE, opened))
         return opened
 
-    def _relay(self, host: str, address: str, tls: Tls) -> Relay:
+    def _relay(self, host: str, address: str, wanted: Protection) -> Relay:
         version = ipaddress.ip_address(address).version
         ours = (each for each in self._direct.source_addresses if ipaddress.ip_address(each).version == version)
         return Relay(
             host,
             self._direct.port,
-            tls,
+            wanted.tls,
             title=host,
             source_address=next(ours, None),
             ehlo_name=self._direct.ehlo_name,
+            tls_by=wanted.by,
+            tlsa=wanted.tlsa,
         )
 
     async def give_back(self, session: Session) -> None:
@@ -205,9 +250,12 @@ def _remember(memory: dict[str, T], key: str, value: T) -> None:
         del memory[next(iter(memory))]
 
 
-def is_public(address: str) -> bool:
-    """Whether mail from outside can be meant for `address`: it is not private, loopback, link-local or multicast."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return ip.is_global and not ip.is_multicast
+def direct_routes(settings: Settings, direct: Direct, shared: SharedState, *, max_sessions: int) -> Exchanges:
+    """As the settings have it; what MTA-STS says is kept in `shared`."""
+    # Slow to load, and relays do not need them.
+    from campaign_cli.engine.mta_sts import MtaSts
+    from campaign_cli.transport.resolver import Resolver
+
+    resolver = Resolver(settings.dns or Dns())
+    mta_sts = MtaSts(direct, resolver, shared) if direct.mta_sts else None
+    return Exchanges(direct, resolver, settings.providers, mta_sts, max_sessions=max_sessions, chance=random.random)

@@ -16,6 +16,7 @@ from campaign_cli.engine.outbox import Outbox, Queue
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
+from campaign_cli.engine.shaper import Shaper
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.view import Place
 from campaign_cli.model.dns import Exchange, Lack, Unresolved
@@ -24,7 +25,8 @@ from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.reply import Phase
+from campaign_cli.model.reply import Phase, Reply
+from campaign_cli.policy.budgets import of_connections
 from campaign_cli.policy.providers import Provider
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
@@ -63,9 +65,9 @@ class Lane:
         self._provider = provider
         self._rooms = rooms
         self._progress = progress
-        self._paced = bool(provider.pace.windows or provider.warmup)
-        self._limited = self._paced or rooms.routes.limited
-        self._budget = provider.budget
+        self._shaper = Shaper(provider, rooms.shared, rooms.budgets, rooms.shaping)
+        self._limited = self._shaper.paced or rooms.routes.limited
+        """Whether sessions have to be granted what they take."""
         self._place = Place()
         self._due_at: float | None = 0.0
         self._composing = 0
@@ -79,7 +81,7 @@ class Lane:
         self._granted: dict[str, int] = {}
         """By route, while sessions take what they are granted."""
         self._asking = False
-        self._settlement = Settlement(rooms, progress)
+        self._settlement = Settlement(rooms, progress, provider.retry or rooms.retry)
         self._backoff = 0.0
         self._open_after = 0.0
         self._stopping = False
@@ -137,8 +139,11 @@ class Lane:
             of_use = self._fit(session) and self._rooms.routes.rest(session.route) <= KEPT_OPEN
             if session.unused and (not of_use or self._in_the_way(session)):
                 self._drop(session)
+        self._shaper.look()
+        self._limited = self._shaper.paced or self._rooms.routes.limited
         now = time.time()
-        allowed = self._rooms.budgets.allowance(self._budget) if self._paced else None
+        burst = 1 if self._sessions else self._shaper.burst
+        allowed = self._rooms.budgets.allowance(*self._shaper.budgets, wanted=burst) if self._shaper.paced else None
         self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
         if not self._ready:
             self._need()
@@ -148,10 +153,12 @@ class Lane:
         if self._rooms.allotment.most == 0:
             self._ready.clear()
             return UNTIL_WOKEN if self._in_flight else 0.0
-        if allowed and allowed.free == 0 and not self._asking:
-            return self._await_budget(allowed.wait, "its budget", warming=self._provider.warmup is not None)
+        if allowed and allowed.free < min(burst, len(self._ready)) and not self._asking:
+            return self._await(allowed.wait, "its budget", leave=self._provider.warmup is not None)
         if self._limited and not self._asking and (wait := self._rooms.routes.all_rest(self._provider.name)) > 0:
-            return self._await_budget(wait, "the relay's budget", warming=self._rooms.routes.warming)
+            return self._await(wait, "the relay's budget", leave=self._rooms.routes.warming)
+        if (wait := self._shaper.rest) > 0:
+            return self._await(wait, "the provider, which wants it slower", leave=self._shaper.in_vain)
         if not self._sessions and (wait := self._open_after - time.monotonic()) > 0:
             return self._rest(wait, "the server")
         self._show(0.0, "")
@@ -167,7 +174,7 @@ class Lane:
     def _claim(self, now: float, allowed: int) -> None:
         """Have the next recipients' messages composed, as far ahead as the sessions and the budget can use."""
         ahead = AHEAD_OF_EACH * max(len(self._sessions), 1)
-        if self._paced:
+        if self._shaper.paced:
             ahead = min(ahead, max(allowed, self._provider.connections))
         while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
             count = min(CLAIMED_AT_ONCE, ahead)
@@ -260,9 +267,9 @@ class Lane:
             return 0.0
         return self._rest(max(self._due_at - now, 0.001), "the next attempt")
 
-    def _await_budget(self, seconds: float, what: str, *, warming: bool) -> float:
-        """Wait for budget; but what does not fit into a day of a warm-up is for another run."""
-        if not warming or seconds <= self._rooms.patience or self._in_flight:
+    def _await(self, seconds: float, what: str, *, leave: bool) -> float:
+        """Wait; but if `leave`, what has to wait for longer than the run's patience is for another run."""
+        if not leave or seconds <= self._rooms.patience or self._in_flight:
             return self._rest(seconds, what)
         for ready in self._ready:
             self._rooms.composers.let_go(len(ready.message.content))
@@ -290,19 +297,29 @@ class Lane:
             opening = sum(its == exchange for its in self._opening.values())
             free = sum(session.unused and not rest(session.route) for session in mine) + opening
             there = len(self._sessions) + len(self._opening)
-            wanted = min(self._provider.connections - there, useful - free, len(queue) - free)
+            wanted = min(self._shaper.connections - there, useful - free, len(queue) - free)
             if exchange and not mine:
                 # Hosts that have not shown that they work are tried by one; they must not keep others from theirs.
                 wanted = min(wanted, 1 - opening)
-            for _ in range(wanted):
+            for _ in range(self._may_open(wanted)):
                 task = asyncio.create_task(self._open_one(exchange))
                 self._opening[task] = exchange
                 task.add_done_callback(self._opened)
 
+    def _may_open(self, wanted: int) -> int:
+        """How many of `wanted` sessions the provider's connection rate lets be opened now; they count at once."""
+        if not self._provider.connection_rate.windows or wanted <= 0:
+            return wanted
+        budget = of_connections(self._provider.name, self._provider.connection_rate)
+        granted = self._rooms.budgets.take(budget, wanted)
+        if granted < wanted:
+            self._open_after = time.monotonic() + self._rooms.budgets.allowance(budget).wait
+        return granted
+
     def _in_the_way(self, session: Session) -> bool:
         """Whether it has nothing to do, and others have and no connection is left for them."""
         there = len(self._sessions) + len(self._opening)
-        return there >= self._provider.connections and not self._sessions[session] and bool(self._ready)
+        return there >= self._shaper.connections and not self._sessions[session] and bool(self._ready)
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening.pop(task, None)
@@ -423,7 +440,7 @@ class Lane:
         for route, most in room.items():
             count = min(most, left)
             left -= count
-            wanted.append(((self._budget, *routes.budget(route)), count))
+            wanted.append(((*self._shaper.budgets, *routes.budget(route)), count))
         if wanted:
             self._asking = True
             self._rooms.budgets.charge(self._provider.name, wanted, partial(self._on_grant, tuple(room)))
@@ -449,8 +466,8 @@ class Lane:
         enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
         if enough and verdict.outcome is Outcome.RETURNED:
             session.transactions = self._provider.messages_per_connection
-        excused = self._stopping or transaction.behind or enough
-        self._adapt(verdict, session)
+        excused = self._stopping or transaction.behind or enough or verdict.radius is Radius.PROVIDER
+        self._adapt(verdict, ending, session)
         settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
         if settled.due_at is not None:
             self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
@@ -480,21 +497,33 @@ class Lane:
             and not self._rooms.routes.outranked(session.route, self._provider.name)
         )
 
-    def _adapt(self, verdict: Verdict, session: Session) -> None:
-        """Sessions that end badly make the lane wait longer before the next; one that delivers ends that."""
+    def _adapt(self, verdict: Verdict, ending: Ending, session: Session) -> None:
+        """Act on what an answer says of us: sessions that end badly make the lane wait longer before the next, a
+        provider that wants it slower is left alone, and what is delivered ends that."""
         if verdict.outcome is Outcome.DELIVERED:
             self._backoff = 0.0
             session.proven = True
-        elif verdict.radius is Radius.PROVIDER:
-            # It is left alone for a while: what is open carries nothing more.
-            for each in self._sessions:
-                each.transactions = self._provider.messages_per_connection
-            if self._open_after <= time.monotonic():
-                self._back_off()
-        elif verdict.radius is Radius.SESSION and not session.proven:
+            if self._shaper.backoff and self._shape(self._shaper.delivered):
+                self._wake.set()
+            return
+        answer = ending.answer
+        if isinstance(answer, Reply):
+            sessions = len(self._sessions)
+            if self._shape(lambda: self._shaper.refused(verdict, answer, ending.phase, sessions)):
+                # It is left alone for a while: what is open carries nothing more.
+                for each in self._sessions:
+                    each.transactions = self._provider.messages_per_connection
+        if verdict.radius is Radius.SESSION and not session.proven:
             # Once for all that were in flight on it.
             session.proven = True
             self._back_off()
+
+    def _shape(self, change: Callable[[], bool]) -> bool:
+        try:
+            return change()
+        except CampaignError as error:
+            self._rooms.halt(error)
+            return False
 
     def _back_off(self) -> None:
         self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,16 @@ from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
+from campaign_cli.model.recipient import Recipient
 from campaign_cli.policy.budgets import DAY, Budget
 from campaign_cli.policy.limits import expected_duration, left
 from campaign_cli.policy.providers import Providers
 
 SAMPLES = 2
 """Messages shown as they would be sent: one to read, one to see what changes."""
+
+SEARCHED = 100
+"""Recipients among whom the first of each variant is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,16 @@ class Group:
     left_now: int | None
     connections: int
     seconds: float
+    why: str
+    """What its provider said, if it is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A message as it would be sent, or in words why it cannot be made; and its variant, "" where there are none."""
+
+    message: Preview | str
+    variant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,7 @@ class Plan:
     """What a run would do. `states` counts the rows of the list by state: their sum is the number of rows.
 
     `domains_to_group` counts the domains whose MX hosts a run would ask for, so that their groups may be others.
+    `variants` counts the recipients by the variant that they would get, where there are variants.
     `change` is what a run would ask about, `strange` why it would refuse the ledger, in words.
     """
 
@@ -57,7 +73,8 @@ class Plan:
     withdrawn: int
     groups: tuple[Group, ...]
     domains_to_group: int
-    samples: tuple[Preview | str, ...]
+    variants: dict[str, int]
+    samples: tuple[Sample, ...]
     change: Change | None
     strange: str | None
     schedule: Schedule
@@ -102,6 +119,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     withdrawn=ledger.withdrawn(),
                     groups=groups,
                     domains_to_group=_to_group(groups, settings),
+                    variants=_variants(ledger, prepared),
                     samples=_samples(ledger, prepared),
                     change=change,
                     strange=strange,
@@ -137,6 +155,7 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
         provider = providers.get(work.provider)
         count = min(work.count, limit) if limit else work.count
         budget, now = shared.today(provider.budget), shared.now()
+        backoff, seconds = shared.backoffs.get(work.provider), _seconds(provider.budget, count, shared)
         groups.append(
             Group(
                 provider=work.provider,
@@ -144,7 +163,8 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit
                 rate=provider.pace.text,
                 left_now=left(budget.pace, shared.charges(budget), now),
                 connections=min(provider.connections, work.count),
-                seconds=_seconds(provider.budget, count, shared),
+                seconds=max(seconds, backoff.seconds(count, now)) if backoff else seconds,
+                why=backoff.why if backoff else "",
             )
         )
     return tuple(groups)
@@ -169,13 +189,31 @@ def _to_group(groups: Sequence[Group], settings: Settings) -> int:
     return sum(settings.providers.to_be_found(each.provider) for each in groups) if asks_dns(settings) else 0
 
 
-def _samples(ledger: LedgerView, prepared: Prepared) -> tuple[Preview | str, ...]:
-    """The first messages; for one that cannot be made, why."""
-    recipients = ledger.samples(SAMPLES)
-    made = composed(recipients, prepared.composer, ledger)
+def _variants(ledger: LedgerView, prepared: Prepared) -> dict[str, int]:
+    split = prepared.composer.split
+    if split is None:
+        return {}
+    counts = Counter(map(split.variant_of, ledger.left()))
+    return {name: counts[name] for name, _ in split.weights}
+
+
+def _samples(ledger: LedgerView, prepared: Prepared) -> tuple[Sample, ...]:
+    """The first messages, with variants the first of each; for one that cannot be made, why."""
+    composer = prepared.composer
+    if composer.split:
+        first: dict[str, Recipient] = {}
+        for each in ledger.samples(SEARCHED):
+            first.setdefault(composer.split.variant_of(each.address.key), each)
+        recipients = list(first.values())
+    else:
+        recipients = ledger.samples(SAMPLES)
+    made = composed(recipients, composer, ledger)
     return tuple(
-        preview(message)
-        if isinstance(message, Message)
-        else f"line {recipient.line}, {recipient.address.email}: {message}"
+        Sample(
+            preview(message)
+            if isinstance(message, Message)
+            else f"line {recipient.line}, {recipient.address.email}: {message}",
+            composer.of(recipient.address).variant,
+        )
         for recipient, message in zip(recipients, made, strict=True)
     )

@@ -15,6 +15,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import Template, load_template
 from campaign_cli.content.unsubscribe import VARIABLE
+from campaign_cli.content.variants import composer_for
 from campaign_cli.engine import passwords
 from campaign_cli.engine.attachments import find_attachments, find_images
 from campaign_cli.engine.signing import find_signer, find_unsubscribe
@@ -138,9 +139,10 @@ def prepare(
         raise _joined(problems)
     unsubscribe = find_unsubscribe(settings, name, folder, warnings.append)
     reply_to = settings.reply_to or reply_to
-    composer = Composer(
+    composer = composer_for(
         template,
         sender,
+        campaign=name,
         reply_to=reply_to,
         signer=signer,
         unsubscribe=unsubscribe,

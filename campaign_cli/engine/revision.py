@@ -75,7 +75,8 @@ def _what(before: Revision, prepared: Prepared) -> str:
     # The hash alone says that something else has changed, and not what.
     return (
         ", and ".join(found)
-        or f"{template}, its subject, its headers, its links, its keys, or a file in it or beside it is not what it was"
+        or f"{template}, its subject, its headers, its variants, its links, its keys, or a file in it or beside it is "
+        "not what it was"
     )
 
 
@@ -86,4 +87,5 @@ def use_revision(ledger: Ledger, prepared: Prepared) -> None:
         template=str(prepared.template.path),
         sender=str(prepared.composer.sender),
         now=time.time(),
+        split=prepared.composer.split,
     )

@@ -13,6 +13,7 @@ from campaign_cli.engine.routes import Routes
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.ledger import Ledger
+from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Exchange
 from campaign_cli.model.envelope import Message
@@ -21,6 +22,7 @@ from campaign_cli.model.recipient import Recipient
 from campaign_cli.policy.limits import UNBOUNDED
 from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.policy.shaping import Shaping
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Rooms:
     patience: float
     allotment: Allotment
     replies: Replies
+    shaping: Shaping
+    shared: SharedState
     suppressions: Suppressions
     opens_for: Callable[[Recipient, float], float] | None
     """When a recipient may next be sent to, who may not be at all hours; moments are UTC seconds."""

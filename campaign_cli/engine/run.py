@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from signal import Signals
@@ -17,11 +16,12 @@ from typing import Any
 
 from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
+from campaign_cli.config.shaping import shaping_of
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.composers import MOST_IN_HAND, Composers, workers_for
 from campaign_cli.engine.enrolment import asks_dns
-from campaign_cli.engine.exchanges import Exchanges
+from campaign_cli.engine.exchanges import Exchanges, direct_routes
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import LONGEST_REST, Lane
 from campaign_cli.engine.open_files import sessions_allowed
@@ -34,14 +34,14 @@ from campaign_cli.engine.schedule import Schedule
 from campaign_cli.engine.signals import heard_by
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
+from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import Work
-from campaign_cli.model.dns import Dns
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.errors import CampaignError, ExitCode, StateError
 from campaign_cli.model.lifecycle import UNFINISHED, State
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.result import Result
-from campaign_cli.policy.limits import expected_duration
+from campaign_cli.policy.limits import UNLIMITED, expected_duration
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 
@@ -171,8 +171,14 @@ class Run:
             seconds=time.monotonic() - started,
             report=str(self._prepared.report),
             stopped=self._stopped,
-            next_due=self._schedule.opens(min(work.due_at for work in left)) if left else None,
+            next_due=self._schedule.opens(min(map(self._due_at, left))) if left else None,
         )
+
+    def _due_at(self, work: Work) -> float:
+        """When the next of a group may be sent to (UTC seconds)."""
+        shared = self._campaign.shared
+        backoff = shared.backoffs.get(work.provider)
+        return max(work.due_at, time.time() + backoff.until - shared.now()) if backoff else work.due_at
 
     def _exit_code(self, states: dict[str, int]) -> ExitCode:
         if self._signals:
@@ -200,7 +206,10 @@ class Run:
         """How long the lane's limit makes the run."""
         budget = self._campaign.shared.today(self._settings.providers.get(lane.provider).budget)
         charges = self._campaign.shared.charges(budget)
-        seconds = expected_duration(budget.pace, charges, lane.total - lane.settled, self._campaign.shared.now())
+        left, now = lane.total - lane.settled, self._campaign.shared.now()
+        seconds = expected_duration(budget.pace, charges, left, now)
+        if backoff := self._campaign.shared.backoffs.get(lane.provider):
+            seconds = max(seconds, backoff.seconds(left, now))
         progress.expected_end = max(progress.expected_end, time.time() + seconds)
 
     def _domains_to_group(self) -> dict[str, Work]:
@@ -239,7 +248,7 @@ class Run:
                     self._stop_at(*ends)
             async with relays_of(self._prepared) as relays:
                 most = sessions_allowed(self._settings.max_connections)
-                routes = routes_of(self._settings, relays, self._passwords, most)
+                routes = routes_of(self._settings, relays, self._passwords, self._campaign.shared, max_sessions=most)
                 rooms = self._rooms(committer, budgets, composers, routes, suppressions)
                 async with asyncio.TaskGroup() as group:
                     self._start_lanes(group, rooms)
@@ -274,6 +283,8 @@ class Run:
             patience=self._settings.patience,
             allotment=Allotment(self._settings.limit),
             replies=replies_of(self._settings),
+            shaping=shaping_of(self._settings),
+            shared=self._campaign.shared,
             suppressions=suppressions,
             opens_for=self._schedule.opens_for if self._schedule.by_contact and not sandbox else None,
             halt=self._halt,
@@ -313,7 +324,10 @@ class Run:
             # What the lane before has settled must not look to this one as if it had not.
             rooms.committer.commit()
             progress.finished = False
-            self._lanes[group] = Lane(self._settings.providers.get(group), rooms, progress)
+            provider = self._settings.providers.get(group)
+            if self._prepared.sandbox:
+                provider = replace(provider, retry=None, connection_rate=UNLIMITED)
+            self._lanes[group] = Lane(provider, rooms, progress)
             await self._lanes[group].drain()
             if group not in self._joined:
                 break
@@ -445,15 +459,11 @@ class Run:
 
 
 def routes_of(
-    settings: Settings, relays: tuple[Relay, ...], passwords: Passwords, max_sessions: int
+    settings: Settings, relays: tuple[Relay, ...], passwords: Passwords, shared: SharedState, *, max_sessions: int
 ) -> Routes | Exchanges:
     """The ways to hand mail over: by `relays`, which the sandbox is one of; or without any."""
     if settings.direct and not relays:
-        # Slow to load, and relays do not need it.
-        from campaign_cli.transport.resolver import Resolver
-
-        resolver = Resolver(settings.dns or Dns())
-        return Exchanges(settings.direct, resolver, max_sessions=max_sessions, chance=random.random)
+        return direct_routes(settings, settings.direct, shared, max_sessions=max_sessions)
     return Routes(relays, passwords, max_sessions=max_sessions, budgets=settings.relay_budgets)
 
 

@@ -17,10 +17,11 @@ from campaign_cli.model.errors import RefusedError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.model.reply import Reply
+from campaign_cli.model.reply import Phase, Reply
 from campaign_cli.policy.breaker import REFUSALS_IN_A_ROW, RefusalsInARow
 from campaign_cli.policy.outcomes import CLASSES
-from campaign_cli.policy.retry import next_attempt
+from campaign_cli.policy.retry import RetrySchedule, next_attempt
+from campaign_cli.policy.shaping import asked_rest
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.transaction import Ending
 
@@ -45,8 +46,9 @@ SETTLED = Settled()
 class Settlement:
     """Settles the transactions of one lane with the ledger."""
 
-    def __init__(self, rooms: Rooms, progress: LaneProgress) -> None:
+    def __init__(self, rooms: Rooms, progress: LaneProgress, retry: RetrySchedule) -> None:
         self._rooms = rooms
+        self._retry = retry
         self._progress = progress
         self._losses: Counter[int] = Counter()
         self._refusals = RefusalsInARow()
@@ -66,7 +68,8 @@ class Settlement:
             verdict = replace(verdict, outcome=Outcome.DEFERRED)
         state, due_at = State(verdict.outcome), 0.0
         if state is State.DEFERRED:
-            state, due_at = self._deferred(recipient)
+            answer = ending.answer
+            state, due_at = self._deferred(recipient, asked_rest(answer.text) if isinstance(answer, Reply) else 0.0)
         reason = self._bounced(recipient, verdict) if state is State.BOUNCED else _reason(state, ending)
         return self._record(recipient, state, ending, reason, due_at)
 
@@ -76,8 +79,7 @@ class Settlement:
             state, due_at, enhanced, reason = State.BOUNCED, 0.0, why.enhanced_code, str(why)
         else:
             state, due_at = self._deferred(recipient)
-            # No answer from host; directory server failure (RFC 3463 3.5).
-            enhanced, reason = ("4.4.3", why.reason) if isinstance(why, Unresolved) else ("4.4.1", str(why))
+            enhanced, reason = _unreached(why)
         change = changes.unreachable(recipient, state, enhanced=enhanced, reason=reason, due_at=due_at, now=time.time())
         self._rooms.committer.submit(change)
         self._progress.count(state)
@@ -128,19 +130,28 @@ class Settlement:
         self._progress.attempts -= 1
         log.info("line %d, %s: given back: %s", recipient.line, recipient.address.email, ending.answer)
 
-    def _deferred(self, recipient: Recipient) -> tuple[State, float]:
-        """When it is tried again; EXPIRED when its time is over."""
+    def _deferred(self, recipient: Recipient, asked: float = 0.0) -> tuple[State, float]:
+        """When it is tried again, not before `asked` seconds; EXPIRED when its time is over."""
         now = time.time()
         at = next_attempt(
-            self._rooms.retry,
+            self._retry,
             attempts=recipient.attempts + 1,
             first_attempt_at=recipient.first_attempt_at or now,
             now=now,
             chance=random.random(),  # noqa: S311
+            asked=asked,
         )
         if at is None:
             return State.EXPIRED, 0.0
         return State.DEFERRED, self._rooms.opens_for(recipient, at) if self._rooms.opens_for else at
+
+
+def _unreached(why: Unresolved | Refusal) -> tuple[str, str]:
+    """An enhanced code (RFC 3463) and the reason in words."""
+    if isinstance(why, Unresolved):
+        return "4.4.3", why.reason  # directory server failure
+    # Cryptographic failure; no answer from host.
+    return "4.7.5" if why.phase is Phase.TLS else "4.4.1", str(why)
 
 
 def _reason(state: State, ending: Ending) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from campaign_cli.config.replies import replies_of
 from campaign_cli.config.settings import Settings
+from campaign_cli.content.variants import only
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.campaign import write_shared
 from campaign_cli.engine.enrolment import known_groups
@@ -50,6 +51,7 @@ class Trial:
     contact: Contact
     to: Address
     message: Message
+    variant: str
     provider: str
     route: str
     ending: Ending
@@ -68,12 +70,16 @@ class Trial:
                 return ExitCode.INCOMPLETE
 
 
-def send_trial(settings: Settings, prepared: Prepared, contact: Contact, to: Address) -> Trial:
+def send_trial(
+    settings: Settings, prepared: Prepared, contact: Contact, to: Address, variant: str | None = None
+) -> Trial:
     """Send `to` the message of `contact`, marked as a test; its link for unsubscribing is that of `to`.
 
-    Raises ListError where the message cannot be made, SuppressedError, OverBudgetError, NoRouteError.
+    With a `variant` it is in that one, else in the contact's. Raises UsageError where there is none of that name,
+    ListError where the message cannot be made, SuppressedError, OverBudgetError, NoRouteError.
     """
-    (message,) = composed(as_recipients([contact], to), prepared.composer.for_trial(), FreshIds())
+    composer = only(prepared.composer, variant) if variant else prepared.composer.of(contact.address)
+    (message,) = composed(as_recipients([contact], to), composer.for_trial(), FreshIds())
     if isinstance(message, str):
         raise ListError(f"{prepared.contacts.source}:{contact.line}: {contact.address.email}: {message}")
     passwords = Passwords(settings)
@@ -91,6 +97,7 @@ def send_trial(settings: Settings, prepared: Prepared, contact: Contact, to: Add
             contact=contact,
             to=to,
             message=message,
+            variant=composer.variant,
             provider=provider,
             route=route,
             ending=ending,
@@ -111,7 +118,7 @@ async def _sent(
 ) -> tuple[str, Ending]:
     """The route that it went, and how it ended."""
     async with relays_of(prepared) as relays:
-        routes = routes_of(settings, relays, passwords, max_sessions=1)
+        routes = routes_of(settings, relays, passwords, shared, max_sessions=1)
         try:
             session = await _opened(routes, provider, transaction.envelope.recipient.domain)
             try:

@@ -43,7 +43,7 @@ ROOMY_CACHE = 24 * 1024
 """KiB of pages kept in memory while a list is enrolled. Addresses come in no order: with less, the pages of their index
 are written and read again and again, and a million of them take a third longer."""
 
-SCHEMA_VERSIONS = {"ledger-schema": 2, "shared-schema": 4}
+SCHEMA_VERSIONS = {"ledger-schema": 3, "shared-schema": 5}
 """Kept in SQLite's user_version. A file with a lower one is an earlier release's, and is brought up to date."""
 
 

@@ -8,17 +8,22 @@ from pathlib import Path
 import apsw
 
 from campaign_cli.ledger.database import statements, transaction, translated
+from campaign_cli.model.variants import Split, split_of
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What messages were made of. `digest` is the same where they are for the same fields; times are UTC seconds."""
+    """What messages were made of. `digest` is the same where they are for the same fields; times are UTC seconds.
+
+    `split` says who got which variant; None: there was but one.
+    """
 
     number: int
     digest: str
     template: str
     sender: str
     first_used_at: float
+    split: Split | None = None
 
 
 class Revisions:
@@ -32,13 +37,13 @@ class Revisions:
     def all(self) -> list[Revision]:
         """Every one that was ever used, the first first."""
         with translated(self._path):
-            return [Revision(*row) for row in self._connection.execute(self._sql["all"])]
+            return [_revision(*row) for row in self._connection.execute(self._sql["all"])]
 
     def current(self) -> Revision | None:
         """The one that was used last; None: nothing was sent since they are recorded."""
         with translated(self._path):
             row = self._connection.execute(self._sql["current"]).fetchone()
-            return Revision(*row) if row else None
+            return _revision(*row) if row else None
 
     def sent_to(self) -> dict[int, int]:
         """By number, how many recipients' last transaction was with it; those without any are left out."""
@@ -51,8 +56,13 @@ class Revisions:
         with translated(self._path):
             return int(self._connection.execute(self._sql["handed_over"], values).get)
 
-    def use(self, digest: str, *, template: str, sender: str, now: float) -> None:
+    def use(self, digest: str, *, template: str, sender: str, now: float, split: Split | None = None) -> None:
         """Have who is marked from now on recorded with this one. On disk with the first mark at the latest."""
         with translated(self._path), transaction(self._connection):
-            self._connection.execute(self._sql["add"], (digest, template, sender, now))
+            self._connection.execute(self._sql["add"], (digest, template, sender, split.text if split else "", now))
             self._connection.execute(self._sql["use"], (digest,))
+
+
+def _revision(number: int, digest: str, template: str, sender: str, first_used_at: float, split: str) -> Revision:
+    """A revision, as the statements give it."""
+    return Revision(number, digest, template, sender, first_used_at, split_of(split))

@@ -1,4 +1,4 @@
-"""What all campaigns of a state folder share: suppressed addresses, the providers' budgets, and what DNS has said."""
+"""What all campaigns of a state folder share: suppressed addresses, budgets, what DNS has said, MTA-STS policies."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import apsw
 
+from campaign_cli.ledger.backoffs import Backoffs
 from campaign_cli.ledger.clock import BudgetClock
 from campaign_cli.ledger.database import open_database, open_for_reading, reading_uri, transaction, translated
 from campaign_cli.model.address import Address
 from campaign_cli.model.dns import Lack, MailHosts
-from campaign_cli.policy.budgets import Budget
+from campaign_cli.policy.budgets import OF_OTHERS, Budget
 from campaign_cli.policy.limits import Allowance, Charge, allowance
+from campaign_cli.policy.mta_sts import KnownPolicy, Mode, StsPolicy
 
 SCHEMA = "shared-schema"
 
@@ -46,6 +48,7 @@ class SharedState:
         """How a ledger attaches the same file."""
         self._connection = connection
         self._clock = clock
+        self.backoffs = Backoffs(path, connection, clock)
 
     @classmethod
     def open(cls, path: Path) -> SharedState:
@@ -94,13 +97,15 @@ class SharedState:
                     )
         return granted
 
-    def allowance(self, budget: Budget) -> Allowance:
-        """What the budget allows now, charging nothing."""
+    def allowance(self, *budgets: Budget, wanted: int = 1) -> Allowance:
+        """What all of these allow now, and when they allow `wanted`. Charges nothing."""
         with translated(self.path):
-            return self._allowance(self._today(budget), self._clock.now())
+            now = self._clock.now()
+            allowed = [self._allowance(self._today(budget), now, wanted) for budget in budgets]
+            return Allowance(min(each.free for each in allowed), max(each.wait for each in allowed))
 
-    def _allowance(self, budget: Budget, now: float) -> Allowance:
-        return allowance(budget.pace, self._charges(budget, now), now)
+    def _allowance(self, budget: Budget, now: float, wanted: int = 1) -> Allowance:
+        return allowance(budget.pace, self._charges(budget, now), now, wanted)
 
     def charges(self, budget: Budget) -> list[Charge]:
         """What counts against the budget now, oldest first."""
@@ -129,17 +134,20 @@ class SharedState:
             "SELECT until, count FROM charges WHERE provider = ? AND until > ? ORDER BY until",
             (budget.name, now - budget.pace.memory),
         )
-        return [Charge(until, count) for until, count in rows]
+        return list(map(Charge._make, rows))
 
     def charged(self) -> list[str]:
-        """Whose budgets have been charged lately: providers, and relays with a rate."""
+        """Whose budgets have been charged lately: providers' and other groups', by name."""
         with translated(self.path):
-            return [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
+            names = [name for (name,) in self._connection.execute("SELECT DISTINCT provider FROM charges")]
+            return [name for name in names if not name.startswith(OF_OTHERS)]
 
     def forget_old_charges(self) -> None:
-        """Drop the charges that no limit can ask about any more."""
+        """Drop the charges, and the refusals counted, that nothing can ask about any more."""
         with translated(self.path), transaction(self._connection):
-            self._connection.execute("DELETE FROM charges WHERE until < ?", (self._clock.now() - CHARGE_MEMORY,))
+            before = (self._clock.now() - CHARGE_MEMORY,)
+            self._connection.execute("DELETE FROM charges WHERE until < ?", before)
+            self._connection.execute("DELETE FROM displeasures WHERE at < ?", before)
 
     def epoch(self, campaign: str) -> int:
         """How often the campaign's ledger was opened for sending, as far as is known here."""
@@ -170,6 +178,29 @@ class SharedState:
                     (domain, " ".join(each.hosts), each.lack, now + min(each.ttl, LONGEST_BELIEVED))
                     for domain, each in found.items()
                 ),
+            )
+
+    def sts_policy(self, domain: str, now: float) -> KnownPolicy | None:
+        """The MTA-STS policy of `domain` that holds at `now` (UTC seconds), if one is kept."""
+        with translated(self.path):
+            row = self._connection.execute(
+                "SELECT id, mode, mx, max_age, fetched_at FROM sts_policies "
+                "WHERE domain = ? AND fetched_at + max_age > ?",
+                (domain, now),
+            ).fetchone()
+            if row is None:
+                return None
+            id_, mode, mx, max_age, fetched_at = row
+            return KnownPolicy(id_, StsPolicy(Mode(mode), tuple(mx.split()), max_age), fetched_at)
+
+    def keep_sts_policy(self, domain: str, known: KnownPolicy) -> None:
+        """Keep the MTA-STS policy of `domain` in the place of what it had; forget those that hold no more."""
+        policy = known.policy
+        with translated(self.path), transaction(self._connection):
+            self._connection.execute("DELETE FROM sts_policies WHERE fetched_at + max_age < ?", (known.fetched_at,))
+            self._connection.execute(
+                "REPLACE INTO sts_policies VALUES (?, ?, ?, ?, ?, ?)",
+                (domain, known.id, policy.mode.value, " ".join(policy.mx), policy.max_age, known.fetched_at),
             )
 
     def suppress(self, addresses: Iterable[Address], *, reason: str, now: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +18,7 @@ from campaign_cli.model.errors import StateError
 from campaign_cli.model.lifecycle import State
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.result import Result
+from campaign_cli.model.variants import Split
 
 SCHEMA = "ledger-schema"
 
@@ -148,13 +149,24 @@ class LedgerView:
             values = {"listing": self.listing, "count": count}
             return [recipient_of(*row) for row in self._connection.execute(self._sql["samples"], values)]
 
+    def left(self) -> Iterator[str]:
+        """The keys of all who are left to send to."""
+        with translated(self.path):
+            for (key,) in self._connection.execute(self._sql["left"], {"listing": self.listing}):
+                yield key
+
     def results(self, *, withdrawn: bool = False) -> Iterator[Result]:
         """One result for each row of the list, in list order; then, if asked, of those it no longer names."""
         with translated(self.path):
-            values = {"listing": self.listing}
-            yield from map(Result._make, self._connection.execute(self._sql["results"], values))
+            yield from self._results("results")
             if withdrawn:
-                yield from map(Result._make, self._connection.execute(self._sql["withdrawn_results"], values))
+                yield from self._results("withdrawn_results")
+
+    def _results(self, statement: str) -> Iterator[Result]:
+        """Those of a statement, each with the variant that its revision's split says: none is stored."""
+        found = map(Result._make, self._connection.execute(self._sql[statement], {"listing": self.listing}))
+        splits = {each.number: each.split for each in self.revisions.all() if each.split}
+        return (_varied(result, splits) for result in found) if splits else found
 
     def uncertain(self) -> int:
         """How many recipients of the list are uncertain."""
@@ -179,6 +191,12 @@ class LedgerView:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""
         digest = blake2b(recipient.address.key.encode(), key=self._secret, digest_size=16).hexdigest()
         return f"<{digest}@{domain}>"
+
+
+def _varied(result: Result, splits: Mapping[int, Split]) -> Result:
+    """The result with its variant, by the split of its revision."""
+    split = splits.get(result.revision) if result.revision else None
+    return result._replace(variant=split.variant_of(Address(*result.email.rsplit("@", 1)).key)) if split else result
 
 
 def recipient_of(

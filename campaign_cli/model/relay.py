@@ -8,15 +8,18 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from campaign_cli.model.dns import Tlsa
+
 
 class Tls(StrEnum):
-    """How a session with a relay is protected.
+    """How a session is protected.
 
-    `IMPLICIT` from the first byte (RFC 8314); `REQUIRED` by STARTTLS or not at all; `OPPORTUNISTIC` by STARTTLS where
-    it is offered, the certificate unchecked; `OFF` never.
+    `IMPLICIT` from the first byte (RFC 8314), the certificate checked; `VERIFIED` by STARTTLS or not at all, checked;
+    `REQUIRED` the same, unchecked; `OPPORTUNISTIC` by STARTTLS where it is offered, unchecked; `OFF` never.
     """
 
     IMPLICIT = "implicit"
+    VERIFIED = "verified"
     REQUIRED = "required"
     OPPORTUNISTIC = "opportunistic"
     OFF = "off"
@@ -32,6 +35,8 @@ class Relay:
     `from_domains` are those whose mail it takes. Empty: all.
     `source_address` is the IP address to connect from, `ehlo_name` what it is told we are called; None: the system's.
     `client_cert` is the file of the certificate by which it knows us, `client_key` that of its key; None: the same.
+    With `tlsa` its certificate is checked by these records (DANE), not by authorities.
+    `tls_by` is who else wants its `tls`, as the report says it; "": only the settings.
     With `xoauth2` the login is by a token (RFC 7628's forerunner, which Gmail and Microsoft 365 take).
     """
 
@@ -52,6 +57,8 @@ class Relay:
     xoauth2: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
+    tls_by: str = ""
+    tlsa: tuple[Tlsa, ...] = ()
 
     @property
     def name(self) -> str:
@@ -117,10 +124,11 @@ def _tls(scheme: str, host: str, wanted: str) -> Tls:
             raise ValueError("smtps:// is always TLS: take ?tls= out, or write smtp://")
         return Tls.IMPLICIT
     if not wanted:
-        return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.REQUIRED
-    if wanted not in (Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
-        raise ValueError(f"?tls={wanted} is not known: write required, opportunistic or off")
-    return Tls(wanted)
+        return Tls.OPPORTUNISTIC if is_loopback(host) else Tls.VERIFIED
+    if wanted not in (Tls.VERIFIED, Tls.REQUIRED, Tls.OPPORTUNISTIC, Tls.OFF):
+        raise ValueError(f"?tls={wanted} is not known: write verified, required, opportunistic or off")
+    # A relay is known by its name, and may be told a password: where TLS is required, its certificate is checked.
+    return Tls.VERIFIED if wanted == Tls.REQUIRED else Tls(wanted)
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ class Result(NamedTuple):
     """One row and what became of it. Times are UTC seconds since the epoch; None where there is nothing to say.
 
     `status` is a State or a RowStatus by its value; `line` is None for a recipient that the list no longer names.
+    `variant` is that of the message that was sent last; None where its revision had none.
     The names and order of the fields are those of the report's columns.
     """
 
@@ -24,6 +25,7 @@ class Result(NamedTuple):
     tls: str | None
     message_id: str | None
     revision: int | None
+    variant: str | None
     first_attempt_at: float | None
     last_attempt_at: float | None
     reason: str | None

@@ -22,6 +22,15 @@ MOST_DAYS = 3650
 OF_A_RELAY = "relay:"
 """What the name of a relay's own budget begins with: no provider's or group's does."""
 
+OF_CONNECTIONS = "connections:"
+"""What the name of the budget begins with that the connections opened to a provider count against."""
+
+OF_A_BACKOFF = "backoff:"
+"""What the name of the budget begins with by which a provider is held back."""
+
+OF_OTHERS = (OF_A_RELAY, OF_CONNECTIONS, OF_A_BACKOFF)
+"""What names of budgets begin with that are no provider's and no group's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
@@ -67,3 +76,8 @@ class Budget(NamedTuple):
 def of_a_relay(name: str, pace: Pace, warmup: Warmup | None = None) -> Budget:
     """The budget of the relay `name`, which all its transactions count against, whatever their provider."""
     return Budget(f"{OF_A_RELAY}{name}", pace, warmup)
+
+
+def of_connections(name: str, pace: Pace) -> Budget:
+    """The budget of the connections that are opened to the provider `name`."""
+    return Budget(f"{OF_CONNECTIONS}{name}", pace)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaign_cli.model.duration import SECONDS
 
@@ -58,17 +60,16 @@ class Window:
         return self.period + self.slack
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """`count` transactions that started no later than `until` (seconds on the budget clock)."""
+class Charge(NamedTuple):
+    """`starts` transactions that started no later than `until` (seconds on the budget clock)."""
 
     until: float
-    count: int
+    starts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many transactions may start now; where none, in how many seconds one may."""
+    """How many transactions may start now; where they are too few, in how many seconds they are not."""
 
     free: int
     wait: float
@@ -85,6 +86,12 @@ class Pace:
     def memory(self) -> float:
         """Seconds after which a charge no longer matters to any window."""
         return max((window.span for window in self.windows), default=0.0)
+
+    @property
+    def rate(self) -> float | None:
+        """Starts a second that are allowed all the time; None: no window but a quota's says so."""
+        rates = (window.limit / window.period for window in self.windows if window.period <= SPREAD_UP_TO)
+        return min(rates, default=None)
 
     def bucket_end(self, now: float) -> float:
         """The moment until which transactions charged now are counted: the end of the bucket `now` is in."""
@@ -137,27 +144,32 @@ def _spread(window: Window, burst: int | None) -> Window | None:
     return Window(burst, window.period * burst / window.limit)
 
 
-def allowance(pace: Pace, charges: Sequence[Charge], now: float) -> Allowance:
-    """How many more transactions may start at `now`, after `charges` (oldest first).
+def allowance(pace: Pace, charges: Sequence[Charge], now: float, wanted: int = 1) -> Allowance:
+    """How many more transactions may start at `now`, after `charges` (oldest first), and when `wanted` may.
 
     A charge counts until its whole bucket is older than the window: never too little, at most a bucket too long.
     """
     free, wait = UNBOUNDED, 0.0
     for window in pace.windows:
-        counted = [charge for charge in charges if charge.until + window.span > now]
-        left = window.limit - sum(charge.count for charge in counted)
+        counted = _counted(window, charges, now)
+        left = window.limit - sum(charge.starts for charge in counted)
         free = min(free, left)
-        if left <= 0:
-            wait = max(wait, _until_one_is_free(window, counted, -left) - now)
+        if left < min(wanted, window.limit):
+            wait = max(wait, _until_gone(window, counted, min(wanted, window.limit) - left) - now)
     return Allowance(max(free, 0), wait)
 
 
-def _until_one_is_free(window: Window, counted: Sequence[Charge], excess: int) -> float:
-    """The moment at which more than `excess` of the counted starts have left the window."""
+def _counted(window: Window, charges: Sequence[Charge], now: float) -> Sequence[Charge]:
+    """Those of `charges` (oldest first) that `window` still counts."""
+    return charges[bisect_right(charges, now, key=lambda charge: charge.until + window.span) :]
+
+
+def _until_gone(window: Window, counted: Sequence[Charge], least: int) -> float:
+    """The moment at which `least` of the counted starts have left the window."""
     gone = 0
     for charge in counted:
-        gone += charge.count
-        if gone > excess:
+        gone += charge.starts
+        if gone >= least:
             return charge.until + window.span
     raise AssertionError("a window that is full has charges to lose")
 
@@ -169,7 +181,7 @@ def left(pace: Pace, charges: Sequence[Charge], now: float) -> int | None:
 
 
 def _used(window: Window, charges: Sequence[Charge], now: float) -> int:
-    return sum(charge.count for charge in charges if charge.until + window.span > now)
+    return sum(charge.starts for charge in _counted(window, charges, now))
 
 
 def expected_duration(pace: Pace, charges: Sequence[Charge], count: int, now: float) -> float:

@@ -6,7 +6,6 @@ the phase and the reply code's first digit (RFC 5321 4.2.1) rule out, no rule ca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from campaign_cli.model.outcome import Action, Outcome, Radius, ReplyClass, Verdict
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.policy.patterns import Pattern
 
 
 class Meaning(NamedTuple):
@@ -76,10 +76,8 @@ NARROW = frozenset({R.RECIPIENT, R.MESSAGE})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Reads a reply that fits all it names as `reply_class`. What is empty fits everything.
+    """Reads a reply that fits all it names (`patterns.Described`) as `reply_class`.
 
-    `text` is a regular expression, searched for without regard to case in the reply's text, which has neither codes
-    nor line ends. `enhanced` has codes such as `5.1.1`, `5.7.*` and `5.7.606-649`; `codes` such as `550` and `5yz`.
     `source` says where it is from: a URL, an RFC's section, or the user's file and line.
     """
 
@@ -111,17 +109,7 @@ LAST = (
 
 class _Compiled(NamedTuple):
     rule: Rule
-    text: re.Pattern[str] | None
-    enhanced: re.Pattern[str] | None
-    codes: frozenset[int]
-
-    def fits(self, reply: Reply, lowered: str, phase: Phase) -> bool:
-        return (
-            (not self.codes or reply.code in self.codes)
-            and (not self.rule.phases or phase in self.rule.phases)
-            and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced) is not None)
-            and (self.text is None or self.text.search(lowered) is not None)
-        )
+    pattern: Pattern
 
 
 class Replies:
@@ -138,15 +126,7 @@ class Replies:
     @cached_property
     def _compiled(self) -> Sequence[_Compiled]:
         """Only when there is a refusal to read: most runs of most commands have none."""
-        return [
-            _Compiled(
-                rule,
-                _text_pattern(rule.text) if rule.text else None,
-                _enhanced_pattern(rule.enhanced) if rule.enhanced else None,
-                frozenset(code for text in rule.codes for code in codes_of(text)),
-            )
-            for rule in self._rules
-        ]
+        return [_Compiled(rule, Pattern.of(rule)) for rule in self._rules]
 
     @cached_property
     def _by_provider(self) -> dict[str, Sequence[_Compiled]]:
@@ -173,7 +153,7 @@ class Replies:
     def _read(self, answer: Reply, phase: Phase, provider: str) -> Verdict:
         rules = self._by_provider.get(provider) or self._by_provider[""]
         lowered = answer.text.lower()
-        rule = next(each.rule for each in rules if each.fits(answer, lowered, phase))
+        rule = next(each.rule for each in rules if each.pattern.fits(answer, lowered, phase))
         return _verdict(rule, answer, phase)
 
 
@@ -198,39 +178,3 @@ def _verdict(rule: Rule, reply: Reply, phase: Phase) -> Verdict:
     if about_us and outcome is O.DEFERRED and (reply.code == 421 or (radius is R.SESSION and not permanent)):
         outcome = O.RETURNED
     return Verdict(reply_class, outcome, radius, action, rule.id)
-
-
-def codes_of(text: str) -> range:
-    """The reply codes that `550` or `5yz` stands for. Raises ValueError."""
-    if re.fullmatch(r"[45]yz", text):
-        return range(int(text[0]) * 100, int(text[0]) * 100 + 100)
-    if re.fullmatch(r"[45]\d\d", text):
-        return range(int(text), int(text) + 1)
-    raise ValueError(f"{text!r} is no reply code: write it as 550, or 5yz for all that begin with 5")
-
-
-def _text_pattern(text: str) -> re.Pattern[str]:
-    """For texts in lower case. Where a pattern can be lowered as well it finds them in a fraction of the time."""
-    return re.compile(text, re.IGNORECASE) if re.search(r"\\[A-Z]|\(\?P", text) else re.compile(text.lower())
-
-
-_ENHANCED = re.compile(r"([45]\.\d{1,3}\.)(?:(\d{1,3})(?:-(\d{1,3}))?|\*)")
-
-
-def _enhanced_pattern(texts: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(enhanced_regex(text) for text in texts))
-
-
-def enhanced_regex(text: str) -> str:
-    """The enhanced codes that `5.1.1`, `5.7.*` or `5.7.606-649` stands for, as a regular expression.
-
-    Raises ValueError.
-    """
-    found = _ENHANCED.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no enhanced code: write it as 5.1.1, 5.7.* or 5.7.606-649")
-    start, first, last = found.groups()
-    if first is None:
-        return re.escape(start) + r"\d+"
-    details = "|".join(str(detail) for detail in range(int(first), int(last or first) + 1))
-    return f"{re.escape(start)}(?:{details})"

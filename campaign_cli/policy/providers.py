@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from campaign_cli.model.relay import Tls
 from campaign_cli.policy.budgets import Budget, Warmup
 from campaign_cli.policy.domains import is_public, suffixes
-from campaign_cli.policy.limits import Pace
+from campaign_cli.policy.limits import UNLIMITED, Pace
+from campaign_cli.policy.retry import RetrySchedule
 
 DEFAULT = "default"
 """The name under which every domain that belongs to no provider is configured."""
@@ -25,7 +27,7 @@ class Provider:
     """A provider's domains (A-labels), how its MX hosts' names end, and how a lane to it behaves.
 
     `connections` is how many sessions at once; `messages_per_connection` how many transactions before a
-    session is closed.
+    session is closed. `tls` is the least by which its own hosts are spoken to; relays have their own.
     """
 
     name: str
@@ -35,6 +37,10 @@ class Provider:
     messages_per_connection: int
     mx_suffixes: tuple[str, ...] = ()
     warmup: Warmup | None = None
+    connection_rate: Pace = UNLIMITED
+    retry: RetrySchedule | None = None
+    """When its deferred recipients are tried again; None: as all others."""
+    tls: Tls = Tls.OPPORTUNISTIC
 
     @property
     def budget(self) -> Budget:

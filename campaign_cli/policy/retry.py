@@ -23,13 +23,13 @@ class RetrySchedule:
 
 
 def next_attempt(
-    schedule: RetrySchedule, *, attempts: int, first_attempt_at: float, now: float, chance: float
+    schedule: RetrySchedule, *, attempts: int, first_attempt_at: float, now: float, chance: float, asked: float = 0.0
 ) -> float | None:
     """When to try again after `attempts` attempts, the last at `now` (UTC seconds); None: its time is over.
 
-    `chance` lies in [0, 1).
+    Not before `asked` seconds, for which the server wants to be left alone. `chance` lies in [0, 1).
     """
     growth = schedule.factor ** min(attempts - 1, 100)
-    wait = min(schedule.base * growth, schedule.longest)
+    wait = max(min(schedule.base * growth, schedule.longest), asked)
     at = now + wait * (1 + schedule.jitter * chance)
     return at if at - first_attempt_at <= schedule.lifetime else None

@@ -74,6 +74,8 @@ RULES: dict[str, Rule] = {
     "size.limit": Rule(
         ERROR, "the message has more than 25 MB, which is what large providers take", "link to files instead", OURS
     ),
+    "size.relay": Rule(ERROR, "a relay does not take messages of that size", "link to files instead", "RFC 1870 6.1"),
+    "relay.unreachable": Rule(WARNING, "a relay cannot be asked what it takes", "see whether it is up", OURS),
     "from.free-mail": Rule(
         ERROR, "From is at a free-mail domain, whose DMARC refuses others", "send from a domain of your own", GMAIL
     ),
@@ -96,7 +98,7 @@ RULES: dict[str, Rule] = {
     "auth.dkim-short": Rule(
         WARNING, "the DKIM key has fewer than 2048 bits", "make one with campaign dkim new", "RFC 8301 3.2"
     ),
-    "auth.spf-missing": Rule(ERROR, "there is no SPF record", "publish one that names the relay", GMAIL),
+    "auth.spf-missing": Rule(ERROR, "there is no SPF record", "publish one that names who sends", GMAIL),
     "auth.spf-several": Rule(ERROR, "there are several SPF records", "make one of them", "RFC 7208 4.5"),
     "auth.spf-wrong": Rule(ERROR, "SPF ends in an error", "mend the record", "RFC 7208 2.6.7"),
     "auth.spf-lookups": Rule(
@@ -104,10 +106,22 @@ RULES: dict[str, Rule] = {
     ),
     "auth.spf-void": Rule(ERROR, "SPF takes more than 2 lookups that find nothing", "take them out", "RFC 7208 4.6.4"),
     "auth.spf-all": Rule(WARNING, "SPF lets everybody send", "end it in -all or ~all", "RFC 7208 5.1"),
+    "auth.spf-address": Rule(
+        ERROR, "SPF does not let the address pass that sends", "add it to the record", "RFC 7208 2.6"
+    ),
     "auth.dmarc-missing": Rule(ERROR, "there is no DMARC record", "publish v=DMARC1; p=none at least", GMAIL),
     "auth.dmarc-wrong": Rule(ERROR, "the DMARC record cannot be read", "mend it", "RFC 7489 6.3"),
     "dns.from": Rule(ERROR, "no mail gets to From's domain", "give it an MX record", YAHOO),
     "dns.bounces": Rule(ERROR, "no bounces get to the return path's domain", "give it an MX record", "RFC 5321 4.4"),
+    "dns.mta-sts": Rule(WARNING, "the MTA-STS record cannot be read", "mend it", "RFC 8461 3.1"),
+    "dns.ptr": Rule(ERROR, "the address that sends has no name in DNS", "have its owner give it one", GMAIL),
+    "dns.ptr-forward": Rule(
+        ERROR, "the name of the address that sends does not lead back to it", "publish its address record", GMAIL
+    ),
+    "dns.ehlo": Rule(
+        WARNING, "the name by which we greet is not that of the address", "mend ehlo_name or DNS", "RFC 5321 4.1.4"
+    ),
+    "dns.listed": Rule(WARNING, "an address that sends is on a blocklist", "ask its keeper to take it off", "RFC 5782"),
     "dns.unanswered": Rule(WARNING, "DNS did not say", "check again later", OURS),
     "spam.verdict": Rule(WARNING, "a spam filter holds something against it", "look at its rules", OURS),
 }

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import TextIO
 
 from campaign_cli.model.errors import StateError
 from campaign_cli.model.result import Result
+from campaign_cli.report.replacing import replaced
 
 COLUMNS = Result._fields
 
@@ -36,24 +34,13 @@ def write_report(path: Path, results: Iterable[Result]) -> int:
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", newline="") as file:
                 return write_rows(file, results)
-        target = Path(os.path.realpath(path))
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                rows = write_rows(file, results)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
+        with replaced(path) as descriptor, open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as text:
+            return write_rows(text, results)
     except OSError as error:
         raise StateError(
             f"the report {path} cannot be written: {error.strerror}; "
             "mend that and run `campaign report`, or name another with --report"
         ) from error
-    return rows
 
 
 def write_rows(file: TextIO, results: Iterable[Result]) -> int:
@@ -69,11 +56,11 @@ def write_rows(file: TextIO, results: Iterable[Result]) -> int:
 def _line(result: Result) -> str:
     """A result as it stands in the report. It is put together here: Python's writer takes twice as long a line."""
     line, email, provider, status, attempts, code, enhanced_code, reply, route, tls = result[:10]
-    message_id, revision, first, last, reason = result[10:]
+    message_id, revision, variant, first, last, reason = result[10:]
     return (
         f"{_number(line)},{_cell(email)},{_often(provider)},{status},{attempts},{_number(code)},"
         f"{_often(enhanced_code)},{_often(reply)},{_often(route)},{_often(tls)},{_cell(message_id)},"
-        f"{_number(revision)},{_moment(first)},{_moment(last)},{_often(reason)}\n"
+        f"{_number(revision)},{variant or ''},{_moment(first)},{_moment(last)},{_often(reason)}\n"
     )
 
 

@@ -11,13 +11,21 @@ from pathlib import Path
 from campaign_cli.model.errors import CampaignError, ConfigError
 from campaign_cli.model.relay import Relay, Tls
 
+CHECKED = (Tls.IMPLICIT, Tls.VERIFIED)
+"""Where a certificate has to be the host's, by an authority that is believed."""
+
 
 def context(relay: Relay) -> ssl.SSLContext | None:
     """For sessions with `relay`; None: they are never TLS. Raises OSError where a certificate cannot be read."""
     if relay.tls is Tls.OFF:
         return None
     authorities = os.environ.get("SSL_CERT_FILE")
-    return _context(relay.tls is not Tls.OPPORTUNISTIC, authorities, relay.client_cert, relay.client_key)
+    return _context(relay.tls in CHECKED and not relay.tlsa, authorities, relay.client_cert, relay.client_key)
+
+
+def checked() -> ssl.SSLContext:
+    """For sessions with anybody, whose certificate is checked."""
+    return _context(True, os.environ.get("SSL_CERT_FILE"), None, None)
 
 
 def unusable(relays: Iterable[Relay]) -> list[CampaignError]:

@@ -7,13 +7,14 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
-from campaign_cli.transport.certificates import context
+from campaign_cli.transport.certificates import CHECKED, context
 from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Offers
@@ -84,14 +85,18 @@ async def open_session(relay: Relay, password: str | None, *, address: str | Non
         await client.connect()
         phase = Phase.EHLO
         await _ehlo(client)
-        if relay.tls in (Tls.REQUIRED, Tls.OPPORTUNISTIC):
+        if relay.tls in (Tls.VERIFIED, Tls.REQUIRED, Tls.OPPORTUNISTIC):
             phase = Phase.TLS
             if client.supports_extension("starttls"):
                 await client.starttls(server_hostname=relay.host)
+                if relay.tlsa and (wrong := _mismatch(client, relay)):
+                    _abort(client)
+                    return Refusal(phase, Silence(f"its certificate is not valid: {wrong}"), True)
                 await _ehlo(client)
-            elif relay.tls is Tls.REQUIRED:
+            elif relay.tls is not Tls.OPPORTUNISTIC:
                 _abort(client)
-                return Refusal(phase, Silence("the server does not offer STARTTLS (see ?tls= in the docs)"), True)
+                where = "" if address else " (see ?tls= in the docs)"
+                return Refusal(phase, Silence(f"the server does not offer STARTTLS{where}"), True)
         if relay.user is not None and password is not None:
             phase = Phase.AUTH
             await (client.auth_xoauth2 if relay.xoauth2 else client.login)(relay.user, password)
@@ -110,6 +115,15 @@ def _abort(client: aiosmtplib.SMTP) -> None:
     client.close()
     if transport:
         cast(asyncio.Transport, transport).abort()
+
+
+def _mismatch(client: aiosmtplib.SMTP, relay: Relay) -> str:
+    """Why the server's certificate is not what its TLSA records say; "": it is."""
+    # Few servers have such records.
+    from campaign_cli.transport.dane import chain_of, mismatch
+
+    tls: ssl.SSLObject = cast(asyncio.Transport, client.transport).get_extra_info("ssl_object")
+    return mismatch(relay.tlsa, chain_of(tls), relay.host, datetime.now(UTC))
 
 
 async def _ehlo(client: aiosmtplib.SMTP) -> None:
@@ -140,7 +154,8 @@ def _protection(transport: asyncio.Transport, relay: Relay) -> str:
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return "none"
-    return f"{tls.version()}, {'unverified' if relay.tls is Tls.OPPORTUNISTIC else 'verified'}"
+    checked = "verified" if relay.tls in CHECKED else "unverified"
+    return ", ".join(filter(None, (tls.version(), checked, relay.tls_by)))
 
 
 def _refusal(phase: Phase, error: Exception) -> Refusal:

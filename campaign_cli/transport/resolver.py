@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dns import asyncresolver, exception, name, rcode, rdatatype, resolver
+from dns import asyncresolver, exception, flags, name, rcode, rdatatype, resolver
 from dns._asyncbackend import Socket
 from dns._asyncio_backend import Backend
 from dns.message import QueryMessage
 from dns.nameserver import Do53Nameserver
 
-from campaign_cli.model.dns import Dns, Lack, MailHosts, Unresolved
+from campaign_cli.model.dns import Addresses, Dns, Lack, MailHosts, Tlsa, Unresolved
 
 TRY = 2.0
 """Seconds after which a question is asked again, of the next nameserver if there is one; resolv.conf's 5 leave no time
@@ -41,6 +41,10 @@ class Resolver:
         self._resolver.lifetime = dns.timeout
         self._resolver.use_edns(0, 0, PAYLOAD)
         self._backend = _Backend()
+        self._trusted = dns.dnssec
+        if dns.dnssec:
+            # So a resolver says what it has validated, without the signatures (RFC 6840 5.7).
+            self._resolver.flags = flags.RD | flags.AD
 
     async def trouble(self) -> str:
         """Why no nameserver can be asked anything, in words; "": one can.
@@ -73,22 +77,20 @@ class Resolver:
                     hosts[host] = min(each.preference, hosts.get(host, each.preference))
             names = tuple(sorted(hosts))
             preferences = tuple(hosts[host] for host in names)
-            return MailHosts(names, _ttl(mx), None if hosts else Lack.NULL_MX, preferences)
+            lack = None if hosts else Lack.NULL_MX
+            return MailHosts(names, _ttl(mx), lack, preferences, self._secure(mx))
         for kind in (rdatatype.A, rdatatype.AAAA):
             address = await self._ask(asked, kind)
             if isinstance(address, _Failed):
                 return Unresolved(address.reason)
             if address.resolve_chaining().answer:
-                return MailHosts((domain,), min(_ttl(mx), _ttl(address)), None, (0,))
+                secure = self._secure(mx) and self._secure(address)
+                return MailHosts((domain,), min(_ttl(mx), _ttl(address)), None, (0,), secure)
         return _none(Lack.HOST, mx)
 
     async def records(self, owner: str, kind: str) -> tuple[str, ...] | Unresolved:
         """The records of a kind at the name `owner`, as zone files have them; of TXT the text. None: empty."""
-        try:
-            asked = name.from_text(f"{owner}.")
-        except (exception.DNSException, UnicodeError) as error:
-            return Unresolved(f"{owner!r} is no name: {error}")
-        said = await self._ask(asked, rdatatype.from_text(kind))
+        said = await self._ask_for(owner, rdatatype.from_text(kind))
         if isinstance(said, _Failed):
             return Unresolved(said.reason)
         found = said.resolve_chaining().answer if said.rcode() != rcode.NXDOMAIN else None
@@ -96,17 +98,40 @@ class Resolver:
             return tuple(b"".join(each.strings).decode("utf-8", "replace") for each in found or ())
         return tuple(each.to_text() for each in found or ())
 
-    async def addresses(self, host: str) -> list[str] | Unresolved:
-        """The IP addresses of `host`, those of IPv4 first."""
+    async def addresses(self, host: str) -> Addresses | Unresolved:
+        """The IP addresses of `host`."""
         found: list[str] = []
-        failed = None
+        failed, secure = None, True
         for kind in (rdatatype.A, rdatatype.AAAA):
             answer = await self._ask(name.from_text(f"{host}."), kind)
             if isinstance(answer, _Failed):
                 failed = failed or answer
-            elif answer.rcode() == rcode.NOERROR:
+            else:
+                secure = secure and self._secure(answer)
+            if isinstance(answer, QueryMessage) and answer.rcode() == rcode.NOERROR:
                 found += [each.address for each in answer.resolve_chaining().answer or ()]
-        return Unresolved(failed.reason) if failed and not found else found
+        return Unresolved(failed.reason) if failed and not found else Addresses(tuple(found), secure)
+
+    async def tlsa(self, host: str, port: int) -> tuple[Tlsa, ...] | Unresolved:
+        """The TLSA records of a server; none where DNSSEC does not say so (RFC 7672 2.2)."""
+        said = await self._ask_for(f"_{port}._tcp.{host}", rdatatype.TLSA)
+        if isinstance(said, _Failed):
+            return Unresolved(said.reason)
+        if not self._secure(said) or said.rcode() == rcode.NXDOMAIN:
+            return ()
+        found = said.resolve_chaining().answer or ()
+        return tuple(Tlsa(each.usage, each.selector, each.mtype, each.cert) for each in found)
+
+    async def _ask_for(self, owner: str, kind: rdatatype.RdataType) -> QueryMessage | _Failed:
+        """The answer for `owner`, which may be no name at all."""
+        try:
+            asked = name.from_text(f"{owner}.")
+        except (exception.DNSException, UnicodeError) as error:
+            return _Failed(f"{owner!r} is no name: {error}", lost=False)
+        return await self._ask(asked, kind)
+
+    def _secure(self, said: QueryMessage) -> bool:
+        return self._trusted and bool(said.flags & flags.AD)
 
     async def _ask(
         self, asked: name.Name, kind: rdatatype.RdataType, lifetime: float | None = None

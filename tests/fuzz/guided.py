@@ -14,11 +14,11 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["campaign_cli"]):
-    from tests.fuzz import headers, lists, replies, settings
+    from tests.fuzz import headers, lists, policies, replies, settings
 
 from tests.fuzz.mutation import LONGEST, mutated, smallest
 
-TARGETS = {"headers": headers, "lists": lists, "replies": replies, "settings": settings}
+TARGETS = {"headers": headers, "lists": lists, "policies": policies, "replies": replies, "settings": settings}
 
 MEMORY, SLOWEST = 1024, 20
 """Megabytes, and seconds for one input, from which on it counts as broken."""

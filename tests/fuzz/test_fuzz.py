@@ -9,12 +9,12 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import headers, lists, replies, settings
+from tests.fuzz import headers, lists, policies, replies, settings
 from tests.fuzz.mutation import mutated
 
 FOUND = Path(__file__).parent / "found"
 
-INPUTS = {replies: 500, headers: 250, settings: 150, lists: 60}
+INPUTS = {replies: 500, headers: 250, settings: 150, policies: 2000, lists: 60}
 """A target's inputs: two seconds or so. A spreadsheet is read in a process of its own."""
 
 LONGEST = 10.0

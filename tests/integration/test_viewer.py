@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from campaign_cli.content.viewer import viewer
+from campaign_cli.content.viewer import Shown, viewer
 from campaign_cli.model.envelope import Message
 
 ALONE = (
@@ -121,7 +121,7 @@ def browse(folder: Path, site: Site, path: str) -> tuple[Any, list[str]]:
 
 def looked_at(folder: Path, site: Site, messages: list[Message | str], width: int, *, load: bool = False):
     """What is found on the page of these messages in a window of that width, and what the console said."""
-    shown = [(line, f"p{line}@example.org", message) for line, message in enumerate(messages, 2)]
+    shown = [Shown(line, f"p{line}@example.org", message) for line, message in enumerate(messages, 2)]
     site.pages["/viewer.html"] = viewer("spring", shown)
     script = LOOK.replace("LOAD", json.dumps(load))
     frame = f'<iframe src="/viewer.html" style="width:{width}px;height:900px;border:0" onload="look()"></iframe>'

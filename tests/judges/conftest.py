@@ -1,6 +1,8 @@
 """Real mail servers, unpacked by `tests/judges/run`, and the command as its users start it."""
 
 import os
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,13 +40,31 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server of the class it is given."""
     with ExitStack() as running:
 
-        def start(server: type[Server], **options: str | int | tuple[str, int]) -> Server:
+        def start(server: type[Server], **options: str | int | bool | tuple[str, int] | dict[str, str]) -> Server:
             unpacked = os.environ.get(f"JUDGES_{server.__name__.upper()}")
             if not unpacked:
                 pytest.skip("there is no server: start these tests with tests/judges/run")
             return running.enter_context(server(Path(unpacked), tmp_path / server.__name__.lower(), **options))
 
         yield start
+
+
+@pytest.fixture
+def unbound(tmp_path: Path) -> Path:
+    """A root folder with Unbound in it, which may be written to."""
+    unpacked = os.environ.get("JUDGES_UNBOUND")
+    if not unpacked:
+        pytest.skip("there is no Unbound: start these tests with tests/judges/run")
+    subprocess.run(["cp", "-a", unpacked, tmp_path / "unbound"], check=True)
+    return tmp_path / "unbound"
+
+
+@pytest.fixture
+def port() -> int:
+    """One that is free on every address."""
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        return listener.getsockname()[1]
 
 
 @pytest.fixture(params=[Exim, Postfix], ids=["Exim", "Postfix"])
@@ -61,9 +81,9 @@ class Certificates:
         self.file = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(self.file)
 
-    def issue(self, name: str) -> str:
-        """The key and the certificate of a server of that name, in PEM."""
-        issued = self._authority.issue_cert(name)
+    def issue(self, *names: str) -> str:
+        """The key and the certificate of a server of these names, in PEM."""
+        issued = self._authority.issue_cert(*names)
         return issued.private_key_and_cert_chain_pem.bytes().decode()
 
 

@@ -4,6 +4,7 @@ import re
 import socketserver
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +17,9 @@ compatibility_level = 3.6
 myhostname = postfix.judge.test
 mydestination =
 inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
+inet_protocols = all
 smtp_dns_support_level = disabled
-mynetworks = 127.0.0.0/8
+mynetworks = 127.0.0.0/8, [::1]/128
 default_transport = error:nothing leaves this machine
 relay_transport = error:nothing leaves this machine
 local_transport = error:nobody lives here
@@ -81,7 +82,10 @@ _CONTENT_REFUSED = re.compile(r"/cleanup\[\d+\]: \w+: reject: header To: .* to=<
 
 class Postfix(Server):
     """With `certificate` (its chain and key in PEM) it offers STARTTLS. With `lmtp` it delivers to that port. With
-    `auth` it takes mail only from those whose login, by CRAM-MD5, the Dovecot at that port finds right."""
+    `auth` it takes mail only from those whose login, by CRAM-MD5, the Dovecot at that port finds right.
+
+    It listens at `others` as well, each an address with a certificate of its own there; "": there is no TLS.
+    """
 
     accepted = ("250", "2.0.0")
     queued = re.compile(r"\bqueued as (\w+)")
@@ -96,6 +100,7 @@ class Postfix(Server):
         certificate: str = "",
         lmtp: int = 0,
         auth: int = 0,
+        others: Mapping[str, str] = {},
     ) -> None:
         super().__init__(unpacked, root, at)
         self._greylist = Greylist()
@@ -126,10 +131,23 @@ class Postfix(Server):
             "etc/postfix/main.cf",
             MAIN % {"greylist": self._greylist.port, "transport": transport, "access": access, "tls": tls},
         )
-        self.write("etc/postfix/master.cf", MASTER % {"host": self.host, "port": self.port})
+        services = "".join(self._service(address, pem) for address, pem in others.items())
+        self.write("etc/postfix/master.cf", MASTER % {"host": self.host, "port": self.port} + services)
         self.write("etc/postfix/rcpt", refusals(AT_RCPT) + "/^defer\\+/ greylist\n")
         self.write("etc/postfix/data", refusals(AT_DATA))
         self.write("etc/postfix/content", CONTENT)
+
+    def _service(self, address: str, certificate: str) -> str:
+        """A line of master.cf."""
+        level = "none"
+        if certificate:
+            level = "may"
+            self.write(f"etc/postfix/{address}.pem", certificate, mode=0o600)
+        return (
+            f"[{address}]:{self.port} inet n - n - - smtpd -o smtpd_tls_security_level={level} "
+            f"-o smtpd_tls_chain_files={f'/etc/postfix/{address}.pem' if certificate else ''} "
+            "-o smtpd_tls_received_header=yes\n"
+        )
 
     @property
     def version(self) -> str:

@@ -151,7 +151,7 @@ class Server(ABC):
                 start_new_session=True,
             )
         try:
-            self._until(self._greets, "does not greet")
+            self.wait_for(self._greets, "does not greet")
         except BaseException:
             self.__exit__()
             raise
@@ -184,7 +184,7 @@ class Server(ABC):
 
     def settled_log(self) -> Log:
         """What it wrote down, when everything that it took is done."""
-        self._until(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
+        self.wait_for(lambda: (log := self.read_log()).taken == log.done, "does not finish what it took")
         return self.read_log()
 
     def queue_id(self, reply: str) -> str:
@@ -211,7 +211,8 @@ class Server(ABC):
             if (received := str(message["Received"]))
         )
 
-    def _until(self, reached: Callable[[], bool], otherwise: str) -> None:
+    def wait_for(self, reached: Callable[[], bool], otherwise: str) -> None:
+        """Until it has come so far."""
         deadline = time.monotonic() + DEADLINE
         while not reached():
             assert time.monotonic() < deadline, f"{type(self).__name__} {otherwise}"

@@ -1,6 +1,5 @@
 """Two thousand recipients of twenty domains, straight to real mail servers that a real nameserver names."""
 
-import socket
 from collections import Counter
 
 import pytest
@@ -61,14 +60,6 @@ def nameserver(tmp_path):
     yield port
     process.terminate()
     process.communicate()
-
-
-@pytest.fixture
-def port() -> int:
-    """One that is free on every address."""
-    with socket.socket() as listener:
-        listener.bind(("0.0.0.0", 0))
-        return listener.getsockname()[1]
 
 
 def test_two_thousand_recipients_get_it_straight_from_us_as_each_servers_log_says(

@@ -55,7 +55,8 @@ CREATE TABLE revisions (
     digest        TEXT NOT NULL UNIQUE,
     template      TEXT NOT NULL,
     sender        TEXT NOT NULL,
-    first_used_at REAL NOT NULL
+    first_used_at REAL NOT NULL,
+    split         TEXT NOT NULL DEFAULT ''  -- how recipients are shared out among variants, as JSON; '': there are none
 ) STRICT;
 
 -- Rows of the list as it is now that stand for no recipient of their own.

@@ -152,20 +152,23 @@ SELECT count(*) FROM recipients WHERE listing <> :listing AND state IN ('pending
 SELECT id, line, local, domain, provider, fields, attempts, first_attempt_at, dated_at FROM recipients
 WHERE state IN ('pending', 'deferred') AND listing = :listing ORDER BY line LIMIT :count
 
+-- name: left
+SELECT key FROM recipients WHERE state IN ('pending', 'deferred') AND listing = :listing
+
 -- name: results
 -- What is in flight is uncertain as long as nobody knows better.
 SELECT line, local || '@' || domain, provider, replace(state, 'submitting', 'uncertain'), attempts, code, enhanced_code, reply,
        substr(route, 1, instr(route || char(9), char(9)) - 1),
        nullif(substr(route, instr(route || char(9), char(9)) + 1), ''), message_id,
-       iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
+       iif(attempts > 0, revision, NULL), NULL, first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing = :listing
 UNION ALL
-SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
+SELECT line, email, NULL, status, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, reason FROM other_rows
 ORDER BY 1
 
 -- name: withdrawn_results
 SELECT NULL, local || '@' || domain, provider, state, attempts, code, enhanced_code, reply,
        substr(route, 1, instr(route || char(9), char(9)) - 1),
        nullif(substr(route, instr(route || char(9), char(9)) + 1), ''), message_id,
-       iif(attempts > 0, revision, NULL), first_attempt_at, last_attempt_at, reason
+       iif(attempts > 0, revision, NULL), NULL, first_attempt_at, last_attempt_at, reason
 FROM recipients WHERE listing <> :listing ORDER BY id

@@ -44,3 +44,34 @@ CREATE TABLE warmup_days (
     day    TEXT NOT NULL,
     PRIMARY KEY (budget, day)
 ) STRICT, WITHOUT ROWID;
+
+-- How each provider is held back, in seconds on the budget clock and messages a second (`policy.shaping.Backoff`).
+CREATE TABLE backoffs (
+    provider    TEXT PRIMARY KEY,
+    why         TEXT NOT NULL,
+    since       REAL NOT NULL,
+    rest        REAL NOT NULL,
+    until       REAL NOT NULL,
+    rate        REAL NOT NULL,
+    ceiling     REAL NOT NULL,
+    connections INTEGER NOT NULL,
+    more_at     REAL NOT NULL,
+    vain        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Refusals that a shaping rule counts, in seconds on the budget clock.
+CREATE TABLE displeasures (
+    provider TEXT NOT NULL,
+    rule     TEXT NOT NULL,
+    at       REAL NOT NULL
+) STRICT;
+
+-- The MTA-STS policies of domains (RFC 8461), each with the id of its record; they hold for `max_age` seconds.
+CREATE TABLE sts_policies (
+    domain     TEXT PRIMARY KEY,
+    id         TEXT NOT NULL,
+    mode       TEXT NOT NULL,
+    mx         TEXT NOT NULL,  -- separated by spaces
+    max_age    INTEGER NOT NULL,
+    fetched_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -11,6 +11,7 @@ import pytest
 from campaign_cli.cli.main import campaign, run
 from campaign_cli.config.load import KEYS, load_settings
 from campaign_cli.config.providers import shipped_providers
+from campaign_cli.config.rules import shipped
 from campaign_cli.config.settings import Settings
 from campaign_cli.model.errors import EXIT_MEANINGS
 from campaign_cli.model.lifecycle import RowStatus, State
@@ -28,7 +29,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")
 ON_EVERY_COMMAND = ("--help",)
 """Options that stand in no table, because every command has them."""
 
-NOT_IN_THE_FILE = ("config", "to", "like")
+NOT_IN_THE_FILE = ("config", "to", "like", "variant")
 """Options of `campaign send` that cannot be keys of the file: where the file is, and that this is a test."""
 
 Table = list[tuple[str, ...]]
@@ -136,7 +137,7 @@ def test_what_a_missing_key_means_is_what_the_docs_say(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
-    named = ("configuration", "providers", "replies", "dkim")
+    named = ("configuration", "providers", "shaping", "replies", "dkim", "direct")
     pages = [ROOT / "README.md", *[DOCS / f"{name}.md" for name in named]]
     examples = [
         text for page in pages for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
@@ -146,7 +147,7 @@ def test_the_examples_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     for text in [*examples, *relays]:
         file.write_text(text)
         assert load_settings(file, {}) != Settings(providers=Providers.of(shipped_providers().values()))
-    assert (len(examples), len(relays)) == (8, 6)
+    assert (len(examples), len(relays)) == (13, 7)
 
 
 def domains_shown(domains: tuple[str, ...], name: str) -> str:
@@ -180,6 +181,18 @@ def test_the_classes_of_replies_are_those_of_the_docs() -> None:
             str(each.action),
         )
         for name, each in CLASSES.items()
+    ]
+
+
+def test_the_shipped_rules_for_shaping_are_those_of_the_docs() -> None:
+    def follows(rule: dict[str, str]) -> str:
+        parts = [f"nothing for {rule['suspend']}"] if "suspend" in rule else []
+        parts += [f"{rule['connections']} connection for {rule['for']}"] if "connections" in rule else []
+        return ", ".join(parts)
+
+    assert next(tables(sections("shaping.md")["Rules"])) == [
+        (f"`{each['id']}`", each.get("provider", "every"), each.get("after", "at once"), follows(each))
+        for each in shipped("shaping.toml")
     ]
 
 

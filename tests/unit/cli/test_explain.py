@@ -7,7 +7,7 @@ import pytest
 
 from campaign_cli.cli.explain import PHASES
 from campaign_cli.cli.main import run
-from campaign_cli.config.replies import PHASES as RULED_PHASES
+from campaign_cli.config.rules import PHASES as RULED_PHASES
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ mx:
   addresses: 3
   allow_private: true
   port: 2525
+  mta_sts: off
 """
 
 
@@ -26,7 +27,7 @@ def test_mail_goes_to_relays_unless_delivery_says_that_it_goes_straight(tmp_path
     both = f"relay: smtps://ada@mail.example.org\n{MX}"
     assert load(tmp_path, both).direct is None
     settings = load(tmp_path, both, delivery="mx")
-    assert settings.direct == Direct(2525, 3, ("192.0.2.7", "2001:db8::7"), "out.example.org", True)
+    assert settings.direct == Direct(2525, 3, ("192.0.2.7", "2001:db8::7"), "out.example.org", True, False)
     # So nobody is asked for a relay's password.
     assert settings.relays == ()
     assert load(tmp_path, "delivery: mx\n").direct == Direct()
@@ -47,5 +48,5 @@ mx:
         "3: mx: addresses: must be a number from 1 to 100, not 0",
         "4: mx: allow_private: must be true or false",
         "5: mx: source_address: at most one IPv4 and one IPv6 address can be used",
-        "6: mx: 'tls' is not understood: there are ehlo_name, source_address, addresses, allow_private, port",
+        "6: mx: 'tls' is not understood: there are ehlo_name, source_address, addresses, allow_private, mta_sts, port",
     ]

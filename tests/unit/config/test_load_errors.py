@@ -72,9 +72,9 @@ max_connections: 1001
         "FILE:8: no provider is named 'hotmial'; did you mean 'hotmail'?",
         "FILE:9: 'froom' is not a setting; did you mean 'from'?",
         "FILE:10: name: must be a text",
-        "FILE:11: retry: bas: 2m is not understood: there are base, factor, longest and lifetime",
-        "FILE:14: 'color' is no setting of a provider: there are rate, warmup, connections, messages_per_connection, "
-        "domains and mx_suffixes",
+        "FILE:11: retry: bas: 2m is not understood: there are base, factor, longest, lifetime and jitter",
+        "FILE:14: 'color' is no setting of a provider: there are rate, warmup, connections, connection_rate, "
+        "messages_per_connection, retry, tls, domains and mx_suffixes",
         "FILE:15: connections must be a number from 1 to 1000",
         "FILE:16: reply_to: 'nobody' is not a mailbox, such as 'Ada <ada@example.org>': an email address must have an "
         "@-sign",
@@ -86,6 +86,8 @@ max_connections: 1001
     ("text", "said"),
     [
         ("limit: 0", "limit: must be a number from 1 to 1000000000, not 0"),
+        ("dns: {dnssec: on}", "dns: dnssec: must be trusted or off, not True"),
+        ("dns: {dnsec: off}", "dns: 'dnsec' is not understood: there are nameservers, timeout, concurrency and dnssec"),
         ("limit: true", "limit: must be a number from 1 to 1000000000, not True"),
         ("limit: 1.5", "limit: must be a number from 1 to 1000000000, not 1.5"),
         ("connections: 1001", "connections: must be a number from 1 to 1000, not 1001"),
@@ -98,7 +100,7 @@ max_connections: 1001
         ("max_runtime: 0s", "max_runtime: must be longer than nothing: write 55m or 2h, or leave it out"),
         (
             "retry: {factor: true}",
-            "retry: factor: True is not understood: there are base, factor, longest and lifetime",
+            "retry: factor: True is not understood: there are base, factor, longest, lifetime and jitter",
         ),
         ("max_runtime: 55", "max_runtime: '55' is not a length of time: write it as 90s, 55m, 2h or 4d"),
         ("relay: mail.example.org", "relay: 'mail.example.org' is not a relay: write it as smtps://user@host or "),
@@ -106,7 +108,10 @@ max_connections: 1001
         ("return_path: Ada <ada@example.org>", "return_path: "),
         ("from: Ada", "from: 'Ada' is not a mailbox, such as 'Ada <ada@example.org>': "),
         ("retry: 5m", "retry: must be keys and values, such as {base: 1m, factor: 3, longest: 3h, lifetime: 4d}"),
-        ("retry: {factor: 0.5}", "retry: factor: 0.5 is not understood: there are base, factor, longest and lifetime"),
+        (
+            "retry: {factor: 0.5}",
+            "retry: factor: 0.5 is not understood: there are base, factor, longest, lifetime and jitter",
+        ),
         ("retry: {base: 5}", "retry: '5' is not a length of time: write it as 90s, 55m, 2h or 4d"),
         ("rate: 500/h", "'500/h' names no provider: write it as yahoo=500/h"),
         ("rate: [yahoo=1/h, gmail]", "'gmail' names no provider: write it as yahoo=500/h"),
@@ -133,7 +138,7 @@ limit: 6
     assert [finding.partition(";")[0] for finding in findings(tmp_path, text)] == [
         "FILE:4: relay: 'mail.example.org' is not a relay: write it as smtps://user@host or smtp://user@host:587",
         "FILE:5: relay: http:// is not a relay: write smtps:// or smtp://",
-        "FILE:7: retry: bas: 1m is not understood: there are base, factor, longest and lifetime",
+        "FILE:7: retry: bas: 1m is not understood: there are base, factor, longest, lifetime and jitter",
         "FILE:8: retry: 'long' is not a length of time: write it as 90s, 55m, 2h or 4d",
         "FILE:10: 'limit' stands here a second time, first at FILE:9",
     ]

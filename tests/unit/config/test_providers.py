@@ -12,6 +12,7 @@ from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.load import load_settings
 from campaign_cli.config.providers import CONNECTIONS, MESSAGES, shipped_providers
 from campaign_cli.model.errors import ConfigError, UsageError
+from campaign_cli.model.relay import Tls
 from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.providers import Provider, Providers
 
@@ -88,6 +89,18 @@ providers:
     ]
 
 
+def test_how_a_providers_hosts_are_spoken_to_is_said_in_one_word(tmp_path: Path) -> None:
+    found = providers(tmp_path, "providers: {gmail: {tls: verified}, default: {tls: required}, a.example: {tls: off}}")
+    names = ("gmail", "x.example", "mx:mx.x.example", "a.example", "yahoo")
+    assert [found.get(name).tls for name in names] == [
+        Tls.VERIFIED,
+        Tls.REQUIRED,
+        Tls.REQUIRED,
+        Tls.OFF,
+        Tls.OPPORTUNISTIC,
+    ]
+
+
 def test_connections_of_all_go_over_those_of_each(tmp_path: Path) -> None:
     found = providers(tmp_path, "connections: 4\nproviders: {yahoo: {connections: 2}}")
     assert found == changed(*(replace(provider, connections=4) for provider in SHIPPED.values()))
@@ -121,6 +134,9 @@ def test_an_unknown_provider_is_told_with_the_nearest_known(tmp_path: Path, name
         ("yahoo: {connections: 0}", "connections must be a number from 1 to 1000"),
         ("yahoo: {connections: true}", "connections must be a number from 1 to 1000"),
         ("yahoo: {messages_per_connection: 1.5}", "messages_per_connection must be a number from 1 to 1000000"),
+        ("yahoo: {tls: on}", "tls must be off, opportunistic, required or verified, not True"),
+        ("yahoo: {tls: [verified]}", "tls must be off, opportunistic, required or verified, not a list"),
+        ("yahoo: {tls: implicit}", "tls must be off, opportunistic, required or verified, not 'implicit'"),
         ("yahoo: {rate: 0/h}", "'0/h' allows nothing: a limit is at least 1 in a period, as in 1/min"),
         (
             "yahoo: {rates: 1/h}",

@@ -57,8 +57,8 @@ def test_a_relay_is_a_url_or_keys_that_say_more_and_its_place_is_its_priority_un
             providers=frozenset(["gmail", "example.net"]),
             from_domains=frozenset(["example.org", "xn--bcher-kva.example"]),
         ),
-        Relay("h", 587, Tls.REQUIRED, "bob", priority=3, xoauth2=True),
-        Relay("h", 587, Tls.REQUIRED, "cy", title="cy", priority=4, providers=frozenset(["gmail"])),
+        Relay("h", 587, Tls.VERIFIED, "bob", priority=3, xoauth2=True),
+        Relay("h", 587, Tls.VERIFIED, "cy", title="cy", priority=4, providers=frozenset(["gmail"])),
     )
     assert settings.passwords == {
         "h:587": Password(command="token --for bob"),

@@ -79,6 +79,7 @@ NOTHING_ELSE = (
             "utm: {source: x, nmae: y}",
             ["FILE:1: utm: 'nmae' is not understood: there are source, medium, campaign, term, content"],
         ),
+        ("utm:\n  source: '{{ name }}'", ["FILE:2: utm: '{{ name }}': nothing is filled in but {{ variant }}"]),
         (
             "headers: x",
             ["FILE:1: headers: must be keys and values, such as {Feedback-ID: 'spring:club:news:gardenclub'}"],

@@ -28,7 +28,7 @@ def told(path: Path, text: str) -> str:
         (
             "---\ntitle: x\n---\n",
             "2: 'title' is not a key of the front matter; there are subject, from, reply_to, preheader, "
-            "inline_css, locale, attachments, and headers by their names, such as X-Newsletter",
+            "inline_css, locale, attachments, variants, and headers by their names, such as X-Newsletter",
         ),
         ("---\nsubject: x\nsubject: y\n---\n", "3: 'subject' stands here a second time, first on line 2"),
         ("---\nfrom: '{{ x }}'\n---\n", "2: from is the same in every message; take the {{ }} out"),

@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from hashlib import sha256
 from typing import Any
 
-from campaign_cli.content.viewer import SOURCE_SHOWN, viewer
+from campaign_cli.content.viewer import SOURCE_SHOWN, Shown, viewer
 from campaign_cli.model.envelope import Message
 
 HOSTILE = "</script><!--<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u2028@@messages@@"
@@ -29,8 +29,10 @@ def told(page: str) -> dict[str, Any]:
 
 
 def test_nothing_that_a_message_says_becomes_part_of_the_page() -> None:
-    plain = viewer("x", [(2, "a@x.org", message("x", "x"))])
-    page = viewer(HOSTILE, [(2, HOSTILE, message(HOSTILE, HOSTILE, subject=ONE_LINE)), (3, "b@x.org", HOSTILE)])
+    plain = viewer("x", [Shown(2, "a@x.org", message("x", "x"))])
+    page = viewer(
+        HOSTILE, [Shown(2, HOSTILE, message(HOSTILE, HOSTILE, subject=ONE_LINE)), Shown(3, "b@x.org", HOSTILE)]
+    )
     tags = [re.findall(r"<[!/]?[a-z-]+", each, re.IGNORECASE) for each in (plain, page)]
     assert tags[0] == tags[1]
     first, second = told(page)["messages"]
@@ -40,14 +42,14 @@ def test_nothing_that_a_message_says_becomes_part_of_the_page() -> None:
 
 
 def test_the_pages_policy_names_its_own_script_by_its_hash() -> None:
-    page = viewer("x", [(2, "a@x.org", message("x"))])
+    page = viewer("x", [Shown(2, "a@x.org", message("x"))])
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in page
 
 
 def test_a_picture_that_several_messages_show_is_in_the_page_once() -> None:
     shown = message("x", '<img src="cid:logo@x.org">', b"\x89PNG-bytes")
-    page = viewer("x", [(2, "a@x.org", shown), (3, "b@x.org", shown)])
+    page = viewer("x", [Shown(2, "a@x.org", shown), Shown(3, "b@x.org", shown)])
     encoded = b64encode(b"\x89PNG-bytes").decode()
     found = told(page)
     assert list(found["images"].values()) == [f"data:image/png;base64,{encoded}"]
@@ -62,12 +64,12 @@ def test_images_from_the_network_are_noticed() -> None:
         '<p style="background:url(http://x.org/a.png)">': True,
         '<a href="https://x.org/">x</a><img src="cid:a@x.org">': False,
     }
-    found = told(viewer("x", [(2, "a@x.org", message("x", page)) for page in pages]))
+    found = told(viewer("x", [Shown(2, "a@x.org", message("x", page)) for page in pages]))
     assert [each["remote"] for each in found["messages"]] == list(pages.values())
 
 
 def test_a_long_source_is_cut_and_that_is_told() -> None:
-    short, long = told(viewer("x", [(2, "a@x.org", message("x")), (3, "b@x.org", message("x\n" * SOURCE_SHOWN))]))[
-        "messages"
-    ]
+    short, long = told(
+        viewer("x", [Shown(2, "a@x.org", message("x")), Shown(3, "b@x.org", message("x\n" * SOURCE_SHOWN))])
+    )["messages"]
     assert (short["cut"], long["cut"], len(long["source"])) == (False, True, SOURCE_SHOWN)

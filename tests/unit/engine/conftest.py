@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,11 +29,13 @@ from campaign_cli.model.contact import Contact
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, NoRouteError
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.policy import shaping
 from campaign_cli.policy.budgets import Budget
 from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.outcomes import Replies
 from campaign_cli.policy.providers import Provider, Providers
 from campaign_cli.policy.retry import RetrySchedule
+from campaign_cli.policy.shaping import Shaping, ShapingRule
 from campaign_cli.transport.dialogue import Ending, Offers, Transaction
 
 TAKEN = Ending(Phase.DOT, Reply(250, "2.0.0", "taken"))
@@ -133,6 +136,8 @@ class World:
         self.composed: list[str] = []
         self.retry = RetrySchedule(base=3600.0, jitter=0.0)
         self.allotment = Allotment(None)
+        self.patience = 5.0
+        self.shaping: tuple[ShapingRule, ...] = ()
 
     # ---- routes ----
 
@@ -199,11 +204,20 @@ class World:
         self.composed.append(address.local)
         return Message(message_id, b"Subject: Hi\r\n\r\nbye\r\n", date)
 
-    def lane(self, *names: str, rate: str = "none", connections: int = 1, most: int = 9999, kind: Any = Lane) -> Any:
-        """A lane that has `names` to send to."""
-        provider = Provider("default", (), parse_pace(rate), connections, most)
-        rows = [Contact(line, Address(name, "x.example"), "{}") for line, name in enumerate(names, 2)]
-        found = batches(rows, Providers.of([provider]))
+    def lane(
+        self,
+        *names: str,
+        rate: str = "none",
+        connections: int = 1,
+        most: int = 9999,
+        kind: Any = Lane,
+        name: str = "x.example",
+    ) -> Any:
+        """A lane that has `names` to send to, at the provider `name`."""
+        default = Provider("default", (), parse_pace(rate), connections, most)
+        providers = Providers.of([default, replace(default, name=name, domains=("x.example",))])
+        rows = [Contact(line, Address(each, "x.example"), "{}") for line, each in enumerate(names, 2)]
+        found = batches(rows, providers)
         self.ledger.enrol(found, source="list.csv", template="hello.txt")
         composer: Any = SimpleNamespace(domain="y.example", compose=self._compose)
         routes: Any = self
@@ -224,15 +238,17 @@ class World:
             ),
             envelope_sender=Address("ada", "y.example"),
             retry=self.retry,
-            patience=5.0,
+            patience=self.patience,
             allotment=self.allotment,
             replies=Replies(shipped_rules()),
+            shaping=Shaping(self.shaping),
+            shared=self.shared,
             suppressions=self.suppressions,
             opens_for=None,
             halt=self.halt,
         )
-        self.progress = LaneProgress("x.example", len(names), rate)
-        self.lanes.append(kind(Providers.of([provider]).get("x.example"), rooms, self.progress))
+        self.progress = LaneProgress(name, len(names), rate)
+        self.lanes.append(kind(providers.get(name), rooms, self.progress))
         return self.lanes[-1]
 
     def run(self, lane: Lane, meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -266,6 +282,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(module, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(shaping, "FIRST_REST", 0.02)
     world = World(tmp_path)
     yield world
     world.ledger.close()

@@ -25,8 +25,8 @@ def names(count: int) -> list[str]:
 
 
 def charged(world: Any, lane: Any) -> int:
-    charges: list[Any] = world.shared.charges(lane._budget)
-    return sum(charge.count for charge in charges)
+    charges: list[Any] = world.shared.charges(lane._shaper.budgets[0])
+    return sum(charge.starts for charge in charges)
 
 
 def test_everybody_is_delivered_in_list_order_on_one_session_that_is_then_given_back(world: Any) -> None:

@@ -22,6 +22,7 @@ from campaign_cli.model.lifecycle import State, may_follow
 from campaign_cli.model.recipient import Recipient
 from campaign_cli.model.reply import Reply
 from campaign_cli.model.result import Result
+from campaign_cli.model.variants import Split
 from campaign_cli.policy.providers import Providers
 
 PROVIDERS = Providers.of(shipped_providers().values())
@@ -192,9 +193,27 @@ def test_a_result_says_all_that_is_known(ledger: Ledger) -> None:
     assert list(ledger.results()) == [
         Result(
             *(2, "ann@gmail.com", "gmail", "bounced", 1, 550, "5.1.1", "who?", "relay:25", None, "<1@x>"),
-            *(None, 5.0, 5.0, "because"),
+            *(None, None, 5.0, 5.0, "because"),
         )
     ]
+
+
+def test_each_result_has_the_variant_that_its_revisions_split_says(ledger: Ledger) -> None:
+    enrol(ledger, *(contact(line, f"Ann{line}@gmail.com") for line in range(2, 32)), BadRow(40, "nobody", "no @"))
+    splits = [Split("x", (("a", 1.0), ("b", 1.0))), None, Split("x", (("c", 1.0), ("d", 1.0)))]
+    rows = claim(ledger, 30)
+    for number, split in enumerate(splits, 1):
+        ledger.revisions.use(f"digest {number}", template="t", sender="s", now=0.0, split=split)
+        ledger.commit([mark(each) for each in rows[number * 9 - 9 : number * 9]])
+    told = {each.line: each.variant for each in ledger.results()}
+    expected = [splits[place // 9] if place < 27 else None for place in range(30)]
+    assert told == {40: None} | {
+        each.line: split and split.variant_of(f"ann{each.line}@gmail.com")
+        for each, split in zip(rows, expected, strict=True)
+    }
+    assert set(told.values()) == {None, "a", "b", "c", "d"}
+    assert [each.split for each in ledger.revisions.all()] == splits
+    assert ledger.revisions.current() == ledger.revisions.all()[-1]
 
 
 def test_a_route_and_what_protected_it_are_two_of_what_a_result_says(ledger: Ledger) -> None:

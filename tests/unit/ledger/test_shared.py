@@ -12,6 +12,7 @@ from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
 from campaign_cli.policy.budgets import Budget, Warmup
 from campaign_cli.policy.limits import UNBOUNDED, UNLIMITED, parse_pace
+from campaign_cli.policy.mta_sts import KnownPolicy, Mode, StsPolicy
 
 PACE = parse_pace("50/min,max_burst=50")
 
@@ -130,3 +131,15 @@ def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.root.rglob("*")}
     assert modes == {"campaigns": 0o700, "hello": 0o700, "shared.db": 0o600}
     assert stat.S_IMODE(folder.root.stat().st_mode) == 0o700
+
+
+def test_an_mta_sts_policy_is_kept_as_long_as_it_holds(tmp_path: Path) -> None:
+    shared = SharedState.open(tmp_path / "shared.db")
+    old = KnownPolicy("1", StsPolicy(Mode.ENFORCE, ("mx.a.test", "*.b.test"), 100), 1000.0)
+    new = KnownPolicy("2", StsPolicy(Mode.NONE, (), 100), 1050.5)
+    shared.keep_sts_policy("a.test", old)
+    assert [shared.sts_policy("a.test", now) for now in (1000.0, 1099.9, 1100.0)] == [old, old, None]
+    assert shared.sts_policy("b.test", 1000.0) is None
+    shared.keep_sts_policy("a.test", new)
+    assert shared.sts_policy("a.test", 1149.0) == new
+    shared.close()

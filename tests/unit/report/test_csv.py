@@ -30,6 +30,7 @@ RESULTS = st.builds(
     tls=st.none() | TEXT,
     message_id=st.none() | TEXT,
     revision=st.none() | st.integers(1, 99),
+    variant=st.none() | st.sampled_from(["a", "new-2"]),
     first_attempt_at=TIME,
     last_attempt_at=TIME,
     reason=st.none() | TEXT,
@@ -47,6 +48,7 @@ BOUNCED = Result(
     "TLSv1.3, verified",
     "<a@b>",
     2,
+    "lively",
     0.0,
     90.5,
     None,
@@ -56,7 +58,7 @@ BOUNCED = Result(
 def test_the_columns_are_those_of_the_docs() -> None:
     assert ",".join(COLUMNS) == (
         "line,email,provider,status,attempts,code,enhanced_code,reply,route,tls,message_id,"
-        "revision,first_attempt_at,last_attempt_at,reason"
+        "revision,variant,first_attempt_at,last_attempt_at,reason"
     )
 
 
@@ -64,7 +66,7 @@ def test_a_result_is_one_line_with_utc_times() -> None:
     file = io.StringIO()
     write_rows(file, [BOUNCED])
     assert file.getvalue().splitlines()[1] == (
-        '7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,"TLSv1.3, verified",<a@b>,2,'
+        '7,ann@gmail.com,gmail,bounced,1,550,5.1.1,no such user,mail.example:587,"TLSv1.3, verified",<a@b>,2,lively,'
         "1970-01-01T00:00:00+00:00,1970-01-01T00:01:30+00:00,"
     )
 

@@ -18,12 +18,12 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def said(cert: Path, key: Path | None) -> str:
-    return "".join(map(str, unusable([Relay("h", 587, Tls.REQUIRED, client_cert=cert, client_key=key)])))
+    return "".join(map(str, unusable([Relay("h", 587, Tls.VERIFIED, client_cert=cert, client_key=key)])))
 
 
 def test_a_certificate_and_its_key_can_be_used(files: tuple[Path, Path]) -> None:
     assert said(*files) == ""
-    assert unusable([Relay("h", 587, Tls.REQUIRED)]) == []
+    assert unusable([Relay("h", 587, Tls.VERIFIED)]) == []
 
 
 def test_a_key_that_others_can_read_is_refused_wherever_it_stands(files: tuple[Path, Path]) -> None:

@@ -75,7 +75,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[ssl.SSLContext, Path]) -> None:
     context, _ = certificate
-    for tls, implicit in ((Tls.REQUIRED, False), (Tls.IMPLICIT, True)):
+    for tls, implicit in ((Tls.VERIFIED, False), (Tls.IMPLICIT, True)):
         assert opened(tls, implicit=implicit, tls_context=context).startswith(
             "TLS failed: its certificate is not valid: unable to get local issuer certificate"
         )
@@ -86,7 +86,7 @@ def test_a_good_certificate_opens_a_session(
 ) -> None:
     context, file = certificate
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    assert opened(Tls.REQUIRED, tls_context=context, user="ada", password=PASSWORD, authenticator=check) == "open"
+    assert opened(Tls.VERIFIED, tls_context=context, user="ada", password=PASSWORD, authenticator=check) == "open"
     assert opened(Tls.IMPLICIT, implicit=True, tls_context=context) == "open"
 
 
@@ -96,7 +96,7 @@ def test_a_session_says_what_protects_it(
     context, file = certificate
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     options = {"tls_context": context}
-    assert session_with(Tls.REQUIRED, None, None, False, None, options) == ("open", "TLSv1.3, verified")
+    assert session_with(Tls.VERIFIED, None, None, False, None, options) == ("open", "TLSv1.3, verified")
     assert session_with(Tls.IMPLICIT, None, None, True, None, options) == ("open", "TLSv1.3, verified")
     assert session_with(Tls.OPPORTUNISTIC, None, None, False, None, options) == ("open", "TLSv1.3, unverified")
     assert session_with(Tls.OPPORTUNISTIC, None, None, False, None, {}) == ("open", "none")
@@ -118,7 +118,7 @@ def test_a_relay_that_asks_who_we_are_is_shown_the_client_certificate(tmp_path: 
 
 
 def test_tls_that_is_asked_for_and_not_offered_ends_the_session() -> None:
-    assert opened(Tls.REQUIRED) == "TLS failed: the server does not offer STARTTLS (see ?tls= in the docs)"
+    assert opened(Tls.VERIFIED) == "TLS failed: the server does not offer STARTTLS (see ?tls= in the docs)"
     assert opened(Tls.OPPORTUNISTIC) == "open"
     assert opened(Tls.OFF) == "open"
 
