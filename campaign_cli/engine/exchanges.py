@@ -72,6 +72,11 @@ class Exchanges:
         self._unanswered = 0
         self._failed: dict[str, tuple[float, Refusal]] = {}
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a session may be had without waiting for the end of another."""
+        return not self._room.locked()
+
     async def exchanges_of(self, domains: Iterable[str]) -> dict[str, Exchange | Lack | Unresolved]:
         """Where the mail of each goes; or why nowhere, for ever or for now. Raises NoRouteError when nobody answers."""
         asked = sorted(set(domains))

@@ -199,13 +199,14 @@ class Lane:
         return True
 
     def _need(self) -> None:
-        """Have at least one message made for each session, whatever other lanes have in hand."""
-        if (
-            self._composing
-            and not self._ready
-            and (not self._sessions or any(session.unused for session in self._sessions))
-        ):
+        """Have at least one message made for each session there is or can be, whatever other lanes have in hand."""
+        if self._composing and not self._ready and self._has_room():
             self._rooms.composers.need(self._composed)
+
+    def _has_room(self) -> bool:
+        if self._sessions:
+            return any(session.unused for session in self._sessions)
+        return self._rooms.routes.has_room
 
     def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
         """The messages of claimed recipients are made; or cannot be, and why."""

@@ -127,6 +127,11 @@ class Routes:
         """Whether mail may go by more than one relay."""
         return len(self._ways) > 1
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a session may be had without waiting for the end of another."""
+        return self._open < self._max_sessions or bool(self._idle)
+
     async def open(self, provider: str, way: Way = None) -> Session:
         """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
         none will. With another relay than that of `way` only where that one cannot be had now."""

@@ -164,6 +164,7 @@ class World:
 
     limited = warming = False
     several = True
+    has_room = True
 
     def works(self, route: str) -> bool:
         return route in self.relays

@@ -418,3 +418,21 @@ def test_a_provider_that_refuses_the_session_for_its_pace_is_waited_for_and_nobo
     world.refusals = [Refusal(Phase.GREETING, Reply(554, "5.3.2", "no service here"), lasting=True)]
     world.run(world.lane(*names(5), rate="1000/s"))
     assert world.report["p4"][:2] == ("deferred", 1)
+
+
+def test_a_lane_that_has_to_wait_for_a_session_has_nothing_made_beyond_what_may_be_in_hand(world: Any) -> None:
+    world.most_in_hand, world.has_room = 0, False
+    lane = world.lane(*names(3))
+    # Others have something in hand.
+    lane._rooms.composers._in_hand = 1
+
+    async def meanwhile() -> None:
+        await world.until(lambda: lane._composing)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert world.composed == []
+        world.has_room = True
+        lane._wake.set()
+
+    world.run(lane, meanwhile)
+    assert world.report == dict.fromkeys(names(3), DELIVERED)
