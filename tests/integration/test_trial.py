@@ -102,7 +102,7 @@ def test_what_the_server_says_is_told_and_is_the_exit_code(
 
 def test_without_a_relay_that_works_it_ends_as_any_run(campaign) -> None:
     ended = campaign(*SEND, "--relay", "smtp://127.0.0.1:1?tls=off", "--to", "me@example.com")
-    assert (ended.code, ended.out) == (69, "")
+    assert (ended.code, ended.out) == (69, "relay 127.0.0.1:1: cannot connect: Connection refused\n")
 
 
 @pytest.mark.parametrize(
