@@ -6,25 +6,23 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from campaign_cli.engine.budgets import Wanted
-from campaign_cli.engine.exchanges import LEFT_ALONE, Exchanges
-from campaign_cli.engine.outbox import Outbox, Queue
+from campaign_cli.engine.exchanges import LEFT_ALONE
+from campaign_cli.engine.outbox import Queue
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
 from campaign_cli.engine.shaper import Shaper
+from campaign_cli.engine.supply import CLAIMED_AT_ONCE, Supply
 from campaign_cli.ledger import changes
-from campaign_cli.ledger.view import Place
-from campaign_cli.model.dns import Exchange, Lack, Unresolved, Way
-from campaign_cli.model.envelope import Envelope, Message
+from campaign_cli.model.dns import Way
+from campaign_cli.model.envelope import Envelope
 from campaign_cli.model.errors import CampaignError
-from campaign_cli.model.lifecycle import State
-from campaign_cli.model.outcome import Outcome, Radius, ReplyClass, Verdict
-from campaign_cli.model.recipient import Recipient
+from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.reply import Phase, Reply
 from campaign_cli.policy.budgets import of_connections
 from campaign_cli.policy.providers import Provider
@@ -33,9 +31,6 @@ from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
 log = logging.getLogger(__name__)
-
-CLAIMED_AT_ONCE = 64
-"""Recipients claimed and composed together: enough to pay for the way to another process and back."""
 
 AHEAD_OF_EACH = 48
 """Messages composed ahead for each session: some milliseconds of the fastest server."""
@@ -68,24 +63,21 @@ class Lane:
         self._shaper = Shaper(provider, rooms.shared, rooms.budgets, rooms.shaping)
         self._limited = self._shaper.paced or rooms.routes.limited
         """Whether sessions have to be granted what they take."""
-        self._place = Place()
-        self._due_at: float | None = 0.0
-        self._composing = 0
-        self._ready = Outbox()
+        self._settlement = Settlement(rooms, progress, provider.retry or rooms.retry)
+        self._wake = asyncio.Event()
+        self._supply = Supply(rooms, progress, self._settlement, self._wake.set)
+        self._ready = self._supply.ready
         self._in_flight: dict[Transaction, Ready] = {}
         self._sessions: dict[Session, Queue] = {}
         """Each with the queue that it works on."""
         self._opening: dict[asyncio.Task[None], Way] = {}
-        self._addressing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
         """By route, while sessions take what they are granted."""
         self._asking = False
-        self._settlement = Settlement(rooms, progress, provider.retry or rooms.retry)
         self._backoff = 0.0
         self._open_after = 0.0
         self._stopping = False
-        self._wake = asyncio.Event()
 
     async def drain(self) -> None:
         """Until nothing is left that comes due within the run's patience, or the run stops."""
@@ -106,8 +98,8 @@ class Lane:
     def stop(self) -> None:
         """Start nothing new; what has not been handed over is given back."""
         self._stopping = True
-        self._ready.clear()
-        for task in (*self._opening, *self._addressing):
+        self._supply.stop()
+        for task in self._opening:
             task.cancel()
         for session in tuple(self._sessions):
             session.stop("the run was stopped")
@@ -147,11 +139,11 @@ class Lane:
         self._claim(now, allowed.free if allowed else CLAIMED_AT_ONCE)
         if not self._ready:
             self._need()
-            if self._composing or self._in_flight:
+            if self._supply.composing or self._in_flight:
                 return UNTIL_WOKEN
             return self._until_due(now)
         if self._rooms.allotment.most == 0:
-            self._ready.clear()
+            self._supply.clear()
             return UNTIL_WOKEN if self._in_flight else 0.0
         if allowed and allowed.free < min(burst, len(self._ready)) and not self._asking:
             return self._await(allowed.wait, "its budget", leave=self._provider.warmup is not None)
@@ -172,120 +164,34 @@ class Lane:
         return min((wait for wait in waits if wait > 0), default=UNTIL_WOKEN)
 
     def _claim(self, now: float, allowed: int) -> None:
-        """Have the next recipients' messages composed, as far ahead as the sessions and the budget can use."""
+        """Have messages made as far ahead as the sessions and the budget can use them."""
         ahead = AHEAD_OF_EACH * max(len(self._sessions), 1)
         if self._shaper.paced:
             ahead = min(ahead, max(allowed, self._provider.connections))
-        while self._due_at is not None and self._due_at <= now and len(self._ready) + self._composing < ahead:
-            count = min(CLAIMED_AT_ONCE, ahead)
-            claimed, self._place = self._rooms.ledger.claim(self._provider.name, count, now, self._place)
-            last = len(claimed) < count
-            if self._rooms.opens_for:
-                claimed = [each for each in claimed if not self._postponed(each)]
-            if last:
-                self._rooms.committer.commit()
-                self._due_at = self._rooms.ledger.next_due(self._provider.name, self._place)
-            if claimed:
-                self._composing += len(claimed)
-                self._rooms.composers.compose(claimed, self._composed)
-
-    def _postponed(self, recipient: Recipient) -> bool:
-        """Whether it is not an hour at which `recipient` may be sent to: then it is their turn when it next is."""
-        now = time.time()
-        if self._rooms.opens_for is None or (opens := self._rooms.opens_for(recipient, now)) <= now:
-            return False
-        self._rooms.committer.submit(changes.postpone(recipient, opens))
-        self._due_at = opens if self._due_at is None else min(self._due_at, opens)
-        return True
+        self._supply.claim(now, ahead)
 
     def _need(self) -> None:
         """Have at least one message made for each session there is or can be, whatever other lanes have in hand."""
-        if self._composing and not self._ready and self._has_room():
-            self._rooms.composers.need(self._composed)
+        if self._supply.composing and not self._ready and self._has_room():
+            self._supply.need()
 
     def _has_room(self) -> bool:
         if self._sessions:
             return any(session.unused for session in self._sessions)
         return self._rooms.routes.has_room
 
-    def _composed(self, recipients: Sequence[Recipient], made: Sequence[Message | str]) -> None:
-        """The messages of claimed recipients are made; or cannot be, and why."""
-        if isinstance(self._rooms.routes, Exchanges) and not self._stopping:
-            task = asyncio.create_task(self._addressed(self._rooms.routes, recipients, made))
-            self._addressing.add(task)
-            task.add_done_callback(self._addressed_all)
-        else:
-            self._take(recipients, made, {})
-
-    async def _addressed(
-        self, exchanges: Exchanges, recipients: Sequence[Recipient], made: Sequence[Message | str]
-    ) -> None:
-        """Find out where each goes. Until then they count as being composed."""
-        try:
-            found = await exchanges.exchanges_of(each.address.domain for each in recipients)
-        except CampaignError as error:
-            self._rooms.halt(error)
-        else:
-            self._take(recipients, made, found)
-
-    def _addressed_all(self, task: asyncio.Task[None]) -> None:
-        self._addressing.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            raise error
-
-    def _take(
-        self,
-        recipients: Sequence[Recipient],
-        made: Sequence[Message | str],
-        found: Mapping[str, Exchange | Lack | Unresolved],
-    ) -> None:
-        self._composing -= len(recipients)
-        if self._stopping:
-            return
-        for recipient, message in zip(recipients, made, strict=True):
-            if isinstance(message, Message):
-                way = found.get(recipient.address.domain) if found else self._way_back(recipient)
-                if isinstance(way, Lack | Unresolved):
-                    self._unreachable(Ready(recipient, message), way)
-                else:
-                    self._ready.queue(way).append(Ready(recipient, message, way))
-            else:
-                self._rooms.committer.submit(changes.fail(recipient, message))
-                self._progress.count(State.FAILED)
-                log.info("line %d, %s: failed: %s", recipient.line, recipient.address.email, message)
-        self._wake.set()
-
-    def _way_back(self, recipient: Recipient) -> str | None:
-        """The relay that has to see `recipient` again, for greylisting knows from where it was asked (RFC 6647 2.2) and
-        begins anew for another's address; None: any."""
-        if not (recipient.attempts and self._rooms.routes.several):
-            return None
-        last = self._rooms.ledger.last_answer(recipient)
-        if last is None:
-            return None
-        route, reply = last
-        verdict = self._rooms.replies.classify(reply, Phase.RCPT, self._provider.name)
-        return route if verdict.reply_class is ReplyClass.GREYLISTED else None
-
-    def _unreachable(self, ready: Ready, why: Lack | Unresolved | Refusal) -> None:
-        due_at = self._settlement.unreachable(ready.recipient, why)
-        if due_at is not None:
-            self._due_at = due_at if self._due_at is None else min(self._due_at, due_at)
-        self._rooms.composers.let_go(len(ready.message.content))
-
     def _until_due(self, now: float) -> float:
         """Nothing is in hand: seconds until a deferred recipient is due; 0.0 when none is in time for this run."""
-        if self._due_at is None or self._due_at - now > self._rooms.patience:
+        due_at = self._supply.due_at
+        if due_at is None or due_at - now > self._rooms.patience:
             return 0.0
-        return self._rest(max(self._due_at - now, 0.001), "the next attempt")
+        return self._rest(max(due_at - now, 0.001), "the next attempt")
 
     def _await(self, seconds: float, what: str, *, leave: bool) -> float:
         """Wait; but if `leave`, what has to wait for longer than the run's patience is for another run."""
         if not leave or seconds <= self._rooms.patience or self._in_flight:
             return self._rest(seconds, what)
-        for ready in self._ready:
-            self._rooms.composers.let_go(len(ready.message.content))
-        self._ready.clear()
+        self._supply.clear()
         return 0.0
 
     def _rest(self, seconds: float, what: str) -> float:
@@ -369,7 +275,7 @@ class Lane:
             self._back_off()
         else:
             for ready in queue:
-                self._unreachable(ready, refusal)
+                self._supply.unreachable(ready, refusal)
             queue.clear()
         self._wake.set()
 
@@ -395,9 +301,10 @@ class Lane:
 
     async def _leave(self) -> None:
         """Give back what is open: another lane may have a use for it."""
-        for task in (*self._opening, *self._addressing):
+        for task in self._opening:
             task.cancel()
-        await asyncio.gather(*self._opening, *self._addressing, *self._closing, return_exceptions=True)
+        await self._supply.close()
+        await asyncio.gather(*self._opening, *self._closing, return_exceptions=True)
         sessions = tuple(self._sessions)
         self._sessions.clear()
         self._progress.sessions = 0
@@ -413,8 +320,8 @@ class Lane:
         if queue is None or not self._fit(session):
             return None
         while queue:
-            if self._rooms.opens_for and self._postponed(queue[0].recipient):
-                self._rooms.composers.let_go(len(queue.popleft().message.content))
+            if self._rooms.opens_for and self._supply.postponed(queue[0].recipient):
+                self._supply.let_go(queue.popleft().message)
                 continue
             if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
@@ -427,7 +334,7 @@ class Lane:
             else:
                 self._rooms.budgets.note(self._provider.name)
             ready = queue.popleft()
-            if len(queue) < AHEAD_OF_EACH and not self._composing:
+            if len(queue) < AHEAD_OF_EACH and not self._supply.composing:
                 self._wake.set()
             transaction = Transaction(
                 Envelope(self._rooms.envelope_sender, ready.recipient.address), ready.message.content
@@ -496,12 +403,12 @@ class Lane:
         self._adapt(verdict, ending, session)
         settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
         if settled.due_at is not None:
-            self._due_at = settled.due_at if self._due_at is None else min(self._due_at, settled.due_at)
+            self._supply.due(settled.due_at)
         if settled.given_back and not self._stopping:
             self._ready.queue(ready.way).appendleft(ready)
             self._wake.set()
         else:
-            self._rooms.composers.let_go(len(transaction.content))
+            self._supply.let_go(ready.message)
         if self._stopping or not (self._in_flight or self._ready):
             self._wake.set()
 

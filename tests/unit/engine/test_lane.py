@@ -427,7 +427,7 @@ def test_a_lane_that_has_to_wait_for_a_session_has_nothing_made_beyond_what_may_
     lane._rooms.composers._in_hand = 1
 
     async def meanwhile() -> None:
-        await world.until(lambda: lane._composing)
+        await world.until(lambda: lane._supply.composing)
         for _ in range(20):
             await asyncio.sleep(0)
         assert world.composed == []
