@@ -135,6 +135,11 @@ MUTATIONS = (
 """,
             ),
             (
+                "campaign_cli/engine/lane.py",
+                "from campaign_cli.model.outcome import",
+                "from campaign_cli.model.lifecycle import State\nfrom campaign_cli.model.outcome import",
+            ),
+            (
                 SQL,
                 "due_at = ?\nWHERE id = ? AND state = 'submitting'",
                 "due_at = ?\nWHERE id = ? AND state IN ('submitting', 'delivered')",
