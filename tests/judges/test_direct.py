@@ -10,6 +10,7 @@ from tests.judges.opensmtpd import OpenSmtpd
 from tests.judges.postfix import Postfix
 from tests.judges.rows import counted
 from tests.judges.server import REFUSED
+from tests.judges.web import Web
 
 EACH = 100
 """Recipients of each domain."""
@@ -19,6 +20,10 @@ postfix A 127.0.0.2
 exim A 127.0.0.3
 opensmtpd A 127.0.0.4
 dead A 127.0.0.9
+_mta-sts.d1 TXT "v=STSv1; id=1;"
+mta-sts.d1 A 127.0.0.8
+_mta-sts.d2 TXT "v=STSv1; id=1;"
+mta-sts.d2 A 127.0.0.8
 """
 DOMAINS = [
     *(["MX 10 postfix"] for _ in range(3)),
@@ -37,6 +42,14 @@ DOMAINS = [
 ]
 """What DNS says of each: shared and mixed MX sets, hosts that are dead or have no address, an implicit MX of each
 server, a null MX, nothing but a dead host; the last does not exist."""
+
+KEPT, BROKEN = 1, 2
+"""Domains whose MTA-STS policies name their MX host, and another."""
+
+POLICIES = {
+    f"mta-sts.d{domain}.zz": f"version: STSv1\nmode: enforce\nmx: {host}\nmax_age: 86400\n"
+    for domain, host in ((KEPT, "postfix.zz"), (BROKEN, "other.zz"))
+}
 
 NULL, DEAD, GONE = 17, 18, 19
 ONE_PROVIDERS = (0, 3, 5, 9, 11, 13, 15)
@@ -62,10 +75,19 @@ def nameserver(tmp_path):
     process.communicate()
 
 
+@pytest.fixture
+def web(tmp_path, certificates):
+    (tmp_path / "web.pem").write_text(certificates.issue(*POLICIES))
+    web = Web("127.0.0.8", tmp_path / "web.pem", POLICIES)
+    web.start()
+    yield web
+    web.stop()
+
+
 def test_two_thousand_recipients_get_it_straight_from_us_as_each_servers_log_says(
-    campaign, start, certificates, nameserver, port
+    campaign, start, certificates, nameserver, web, port
 ) -> None:
-    postfix = start(Postfix, at=("127.0.0.2", port), certificate=certificates.issue("elsewhere.test"))
+    postfix = start(Postfix, at=("127.0.0.2", port), certificate=certificates.issue("postfix.zz"))
     exim = start(Exim, at=("127.0.0.3", port), certificate=certificates.issue("elsewhere.test"))
     opensmtpd = start(OpenSmtpd, at=("127.0.0.4", port), certificate=certificates.issue("elsewhere.test"))
     every = (postfix, exim, opensmtpd)
@@ -79,7 +101,7 @@ def test_two_thousand_recipients_get_it_straight_from_us_as_each_servers_log_say
         f"providers:\n  default: {{rate: none}}\n  acme: {{domains: [{one}], rate: none, connections: 4}}\n"
     )
 
-    ended = campaign("send", "list.csv")
+    ended = campaign("send", "list.csv", SSL_CERT_FILE=str(certificates.file))
     report = campaign.report("list-hello")
     print(counted([row["status"] for row in report]))
 
@@ -97,9 +119,12 @@ def test_two_thousand_recipients_get_it_straight_from_us_as_each_servers_log_say
             assert said == ("bounced", "5.1.2", "0", "")
         elif int(domain) == DEAD:
             assert said == ("deferred", "4.4.1", "1", "")
+        elif int(domain) == BROKEN:
+            assert said == ("deferred", "4.7.5", "1", ""), row
         else:
             server = servers[row["route"]]
-            assert (row["attempts"], row["tls"]) == ("1", "TLSv1.3, unverified"), row
+            protection = "verified, mta-sts" if int(domain) == KEPT else "unverified"
+            assert (row["attempts"], row["tls"]) == ("1", f"TLSv1.3, {protection}"), row
             if kind not in server.refuses:
                 assert row["status"] == "delivered", row
                 delivered[server][server.queue_id(row["reply"]), row["email"], row["message_id"]] += 1
