@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from campaign_cli.cli.streams import check_written, print_json
 
 if TYPE_CHECKING:
     from campaign_cli.ledger.folder import StateFolder
-    from campaign_cli.ledger.shared import SharedState
     from campaign_cli.policy.shaping import Backoff
 
 NARROW = 80
@@ -40,6 +38,7 @@ def providers(resume: tuple[str, ...], json: bool, config: Path | None, state: s
         _resume(folder, resume)
     shared = read_shared(folder)
     held = shared.backoffs.all() if shared else {}
+    to_utc = time.time() - shared.now() if shared else 0.0
 
     def state_of(budget: Budget) -> dict[str, Any]:
         day = shared.warmup_day(budget) if shared else 0
@@ -65,14 +64,14 @@ def providers(resume: tuple[str, ...], json: bool, config: Path | None, state: s
                 **state_of(provider.budget),
                 "connections": provider.connections,
                 "messages_per_connection": provider.messages_per_connection,
-                "backoff": _backoff(held[name], shared) if shared and name in held else None,
+                "backoff": _backoff(held[name], to_utc) if name in held else None,
             }
         )
     rows += [{"relay": relay, **state_of(budget)} for relay, budget in settings.relay_budgets.items()]
     if json:
         print_json(rows)
         return
-    _show(rows)
+    _show(rows, [_held_back(name, held[name], to_utc) for name in names if name in held])
     check_written()
 
 
@@ -92,11 +91,10 @@ def _resume(folder: StateFolder, names: tuple[str, ...]) -> None:
     shared.close()
 
 
-def _backoff(backoff: Backoff, shared: SharedState) -> dict[str, Any]:
-    """How a provider is held back, for programs: rates are an hour's."""
+def _backoff(backoff: Backoff, to_utc: float) -> dict[str, Any]:
+    """How a provider is held back, for programs: rates are an hour's. `to_utc` is what the budget clock lacks."""
     from campaign_cli.cli.display import iso_time
 
-    to_utc = time.time() - shared.now()
     moments = {"since": backoff.since, "suspended_until": backoff.until, "more_at": backoff.more_at}
     return {
         "why": backoff.why,
@@ -108,20 +106,18 @@ def _backoff(backoff: Backoff, shared: SharedState) -> dict[str, Any]:
     }
 
 
-def _held_back(name: str, backoff: dict[str, Any]) -> str:
+def _held_back(name: str, backoff: Backoff, to_utc: float) -> str:
     """The same, for a person."""
     from campaign_cli.cli.display import local_time
 
-    def clock(key: str) -> str:
-        return local_time(datetime.fromisoformat(backoff[key]).timestamp())
-
-    rest = datetime.fromisoformat(backoff["suspended_until"]) > datetime.now(UTC)
-    most = f"at most {backoff['most']}, a step more at {clock('more_at')}"
-    doing = f"nothing until {clock('suspended_until')}, then {most}" if rest else most
-    return f"{name} is held back since {clock('since')}: {doing}. It said: {backoff['why']}"
+    since, until, more_at = (local_time(to_utc + each) for each in (backoff.since, backoff.until, backoff.more_at))
+    doing = f"at most {backoff.most}, a step more at {more_at}"
+    if to_utc + backoff.until > time.time():
+        doing = f"nothing until {until}, then {doing}"
+    return f"{name} is held back since {since}: {doing}. It said: {backoff.why}"
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _show(rows: list[dict[str, Any]], notes: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -143,9 +139,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
             _domains(row),
         )
     console.print(table)
-    for row in rows:
-        if row.get("backoff"):
-            console.print(Text(_held_back(row["provider"], row["backoff"])))
+    for note in notes:
+        console.print(Text(note))
 
 
 def _limit(row: dict[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from campaign_cli.config.given import Given
-from campaign_cli.config.rules import MATCHED, Complain, checked, described, mismatched, shipped
+from campaign_cli.config.rules import MATCHED, Complain, checked, described, mismatched, shipped, user_tables
 from campaign_cli.model.outcome import ReplyClass
 from campaign_cli.policy.outcomes import Replies, Rule
 from campaign_cli.policy.providers import Providers
@@ -24,7 +24,13 @@ SUCH = "{class: rate, words: slow down}"
 
 def replies_of(settings: Settings) -> Replies:
     """The user's rules, and after them the shipped ones."""
-    return Replies((*settings.replies, *shipped_rules()))
+    return Replies(_rules_of(settings))
+
+
+def _rules_of(settings: Settings) -> Iterator[Rule]:
+    # Read when the first refusal is: most runs of most commands have none.
+    yield from settings.replies
+    yield from shipped_rules()
 
 
 @cache
@@ -35,31 +41,15 @@ def shipped_rules() -> tuple[Rule, ...]:
 
 def user_rules(given: Given, providers: Providers, complain: Complain) -> tuple[Rule, ...]:
     """The rules under `replies:`, in their order; what is wrong with one is told with its line."""
-    if given.value is None:
-        return ()
-    if not isinstance(given.value, list):
-        complain(given.place, f"replies must be a list of rules, such as - {SUCH}")
-        return ()
-    rules = []
-    for entry in given.value:
-        findings: list[tuple[str, str]] = []
-        table = _checked(entry, providers, partial(_note, findings))
-        for place, what in findings:
-            complain(place, f"replies: {what}")
-        if not findings:
-            rules.append(_rule({"id": entry.place, "source": entry.place} | table))
-    return tuple(rules)
-
-
-def _note(findings: list[tuple[str, str]], place: str, what: str) -> None:
-    findings.append((place, what))
+    check = partial(_checked, providers=providers)
+    return tuple(map(_rule, user_tables("replies", given, check, complain, such=SUCH)))
 
 
 def _rule(table: Mapping[str, Any]) -> Rule:
     return Rule(reply_class=ReplyClass(table["class"]), **described(table))
 
 
-def _checked(entry: Given, providers: Providers, complain: Complain) -> dict[str, Any]:
+def _checked(entry: Given, complain: Complain, providers: Providers) -> dict[str, Any]:
     """The entry's plain values, each of which has been complained about if it is wrong."""
     table = checked(entry, KEYS, partial(_wrong, providers=providers), complain, such=SUCH)
     if isinstance(entry.value, dict):

@@ -6,6 +6,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -67,6 +68,33 @@ def checked(
     if "provider" in table:
         table["provider"] = table["provider"].lower()
     return table
+
+
+def user_tables(
+    key: str, given: Given, check: Callable[[Given, Complain], dict[str, Any]], complain: Complain, *, such: str
+) -> list[dict[str, Any]]:
+    """The plain values of the user's rules under `key`, in their order; of those that `check` complains about none.
+
+    A rule without an id or a source is known by its place.
+    """
+    if given.value is None:
+        return []
+    if not isinstance(given.value, list):
+        complain(given.place, f"{key} must be a list of rules, such as - {such}")
+        return []
+    tables = []
+    for entry in given.value:
+        findings: list[tuple[str, str]] = []
+        table = check(entry, partial(_note, findings))
+        for place, what in findings:
+            complain(place, f"{key}: {what}")
+        if not findings:
+            tables.append({"id": entry.place, "source": entry.place} | table)
+    return tables
+
+
+def _note(findings: list[tuple[str, str]], place: str, what: str) -> None:
+    findings.append((place, what))
 
 
 def mismatched(key: str, text: str, providers: Providers) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from campaign_cli.config.given import Given
-from campaign_cli.config.rules import MATCHED, Complain, checked, described, mismatched, shipped, texts
+from campaign_cli.config.rules import MATCHED, Complain, checked, described, mismatched, shipped, texts, user_tables
 from campaign_cli.model.duration import SECONDS, parse_duration
 from campaign_cli.model.outcome import ReplyClass
 from campaign_cli.policy.limits import parse_pace
@@ -32,8 +32,14 @@ _AFTER = re.compile(r"([1-9]\d{0,5})\s*/\s*(s|min|m|h|d)")
 
 def shaping_of(settings: Settings) -> Shaping:
     """The user's rules, and the shipped ones whose ids these do not have."""
+    return Shaping(_rules_of(settings))
+
+
+def _rules_of(settings: Settings) -> Iterator[ShapingRule]:
+    # Read when the first refusal is: most runs have none.
     taken = {rule.id for rule in settings.shaping} | set(settings.shaping_off)
-    return Shaping((*settings.shaping, *(rule for rule in shipped_shaping() if rule.id not in taken)))
+    yield from settings.shaping
+    yield from (rule for rule in shipped_shaping() if rule.id not in taken)
 
 
 @cache
@@ -46,33 +52,17 @@ def user_shaping(
     given: Given, providers: Providers, complain: Complain
 ) -> tuple[tuple[ShapingRule, ...], tuple[str, ...]]:
     """The rules under `shaping:`, and the ids of the shipped ones that are off; what is wrong is told with its line."""
-    if given.value is None:
-        return (), ()
-    if not isinstance(given.value, list):
-        complain(given.place, f"shaping must be a list of rules, such as - {SUCH}")
-        return (), ()
-    rules, off = [], []
-    for entry in given.value:
-        findings: list[str] = []
-
-        def note(place: str, what: str, findings: list[str] = findings) -> None:
-            findings.append(what)
-            complain(place, f"shaping: {what}")
-
-        table = _checked(entry, providers, note)
-        if not findings:
-            if table.get("off") == "true":
-                off.append(table["id"])
-            else:
-                rules.append(_rule({"id": entry.place, "source": entry.place} | table))
-    return tuple(rules), tuple(off)
+    check = partial(_checked, providers=providers)
+    tables = user_tables("shaping", given, check, complain, such=SUCH)
+    off = tuple(table["id"] for table in tables if "off" in table)
+    return tuple(_rule(table) for table in tables if "off" not in table), off
 
 
-def _checked(entry: Given, providers: Providers, complain: Complain) -> dict[str, Any]:
+def _checked(entry: Given, complain: Complain, providers: Providers) -> dict[str, Any]:
     table = checked(entry, KEYS, partial(_wrong, providers=providers), complain, such=SUCH)
     if not isinstance(entry.value, dict):
         return table
-    if table.get("off") == "true":
+    if "off" in table:
         if table.get("id") not in [rule.id for rule in shipped_shaping()]:
             complain(entry.place, "off: which? It needs the id of a rule as shipped (docs/shaping.md lists them)")
         return table

@@ -61,7 +61,7 @@ class Lane:
         self._rooms = rooms
         self._progress = progress
         self._shaper = Shaper(provider, rooms.shared, rooms.budgets, rooms.shaping)
-        self._limited = self._shaper.paced or rooms.routes.limited
+        self._limited = False
         """Whether sessions have to be granted what they take."""
         self._settlement = Settlement(rooms, progress, provider.retry or rooms.retry)
         self._wake = asyncio.Event()

@@ -36,11 +36,7 @@ class Shaper:
         self._budgets = budgets
         self._shaping = shaping
         self._limit = provider.pace.rate
-        self._looked = 0.0
-        self.backoff: Backoff | None = None
-        self.connections = provider.connections
-        self.budgets: tuple[Budget, ...] = (provider.budget,)
-        self.look()
+        self._take(shared.backoffs.get(provider.name))
 
     @property
     def paced(self) -> bool:
@@ -54,7 +50,7 @@ class Shaper:
 
     def look(self) -> None:
         """See what is held against the provider, if that has not just been seen."""
-        if time.monotonic() >= self._looked + LOOKS_AGAIN or not self._looked:
+        if time.monotonic() >= self._looked + LOOKS_AGAIN:
             self._take(self._shared.backoffs.get(self._provider.name))
 
     @property
@@ -116,7 +112,8 @@ class Shaper:
     def _take(self, backoff: Backoff | None) -> None:
         self._looked = time.monotonic()
         self.backoff = backoff
-        self.connections, self.budgets = self._provider.connections, (self._provider.budget,)
+        self.connections = self._provider.connections
+        self.budgets: tuple[Budget, ...] = (self._provider.budget,)
         if backoff:
             # A few messages a minute are no work for more than one.
             self.connections = min(self.connections, backoff.connections if backoff.burst == 1 else 1)

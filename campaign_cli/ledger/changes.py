@@ -20,11 +20,6 @@ def carrier(route: str, tls: str) -> str:
     return f"{route}\t{tls}"
 
 
-def route_of(carrier: str) -> str:
-    """The route in what `carrier` has made."""
-    return carrier.partition("\t")[0]
-
-
 def mark(recipient: Recipient, *, message_id: str, route: str, dated_at: float, now: float) -> Change:
     """A transaction starts: from here on a crash makes the recipient uncertain. `route` as `carrier` has it."""
     return "mark", (message_id, route, dated_at, now, now, recipient.id)

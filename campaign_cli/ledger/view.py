@@ -9,7 +9,6 @@ from pathlib import Path
 
 import apsw
 
-from campaign_cli.ledger.changes import route_of
 from campaign_cli.ledger.database import open_for_reading, statements, translated
 from campaign_cli.ledger.owner import Owner, noticed, owner_here
 from campaign_cli.ledger.revisions import Revisions
@@ -193,10 +192,7 @@ class LedgerView:
         """The route of the recipient's last transaction and the reply that ended it; None: there was none."""
         with translated(self.path):
             row = self._connection.execute(self._sql["last_answer"], (recipient.id,)).fetchone()
-            if row is None:
-                return None
-            carrier, code, enhanced, text = row
-            return route_of(carrier), Reply(code, enhanced, text)
+            return (row[0], Reply(*row[1:])) if row else None
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's Message-ID in this campaign: the same in every attempt, like no other, telling nothing."""

@@ -116,8 +116,12 @@ class Replies:
     """Reads replies by rules; of those of one rank the first that fits decides, so the user's go first."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        self._rules = (*sorted(rules, key=lambda rule: rule.rank), *LAST)
+        self._given = rules
         self._refusal = lru_cache(maxsize=REMEMBERED)(self._read)
+
+    @cached_property
+    def _rules(self) -> Sequence[Rule]:
+        return (*sorted(self._given, key=lambda rule: rule.rank), *LAST)
 
     def source(self, rule_id: str) -> str:
         """Where the rule with this id is from."""

@@ -94,11 +94,12 @@ class Shaping:
     """Finds the rules that a refusal fits: all that fit are heeded."""
 
     def __init__(self, rules: Iterable[ShapingRule] = ()) -> None:
-        self._rules = tuple(rules)
+        self._rules = rules
         self.rules_for = lru_cache(maxsize=256)(self._rules_for)
 
     @cached_property
     def _patterns(self) -> Sequence[tuple[ShapingRule, Pattern]]:
+        """Only when there is a refusal."""
         return [(rule, Pattern.of(rule)) for rule in self._rules]
 
     def _rules_for(self, reply: Reply, phase: Phase, provider: str, reply_class: ReplyClass) -> tuple[ShapingRule, ...]:
@@ -151,16 +152,12 @@ class Backoff:
     @property
     def burst(self) -> int:
         """How many messages are worth opening a session for."""
-        return 1 if self.rate >= EASY else self._together
-
-    @property
-    def _together(self) -> int:
-        return max(1, int(self.rate * (1.0 if self.rate >= EASY else SPARSE)))
+        return 1 if self.rate >= EASY else max(1, int(self.rate * SPARSE))
 
     def budget(self, provider: str) -> Budget:
         """What the transactions with `provider` count against besides its own budget."""
-        window = Window(self._together, self._together / self.rate)
-        return Budget(f"{OF_A_BACKOFF}{provider}", Pace("", (window,)))
+        count = max(self.burst, int(self.rate))
+        return Budget(f"{OF_A_BACKOFF}{provider}", Pace("", (Window(count, count / self.rate),)))
 
 
 class Refusal(NamedTuple):

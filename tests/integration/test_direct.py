@@ -5,7 +5,6 @@ import socket
 import socketserver
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_thread import InThread
 from tests.integration.nameserver import start_nsd
 
 SERVERS = {"mx1": "127.0.0.2", "mx2": "127.0.0.3"}
@@ -52,6 +52,10 @@ class Grumpy(socketserver.BaseRequestHandler):
         self.request.sendall(b"554 not here\r\n")
 
 
+class Refusing(InThread, socketserver.ThreadingTCPServer):
+    """The server that does so."""
+
+
 @pytest.fixture
 def port() -> int:
     """One that is free on every loopback address."""
@@ -73,9 +77,8 @@ def start(log: Path, address: str, port: int, *options: str) -> subprocess.Popen
 def logs(tmp_path: Path, port: int) -> Iterator[dict[str, Path]]:
     """The logs of the servers, which are up."""
     running, logs = [], {}
-    grumpy = socketserver.ThreadingTCPServer(("127.0.0.4", port), Grumpy)
-    thread = threading.Thread(target=grumpy.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
+    grumpy = Refusing(("127.0.0.4", port), Grumpy)
+    grumpy.start()
     for name, address in SERVERS.items():
         logs[name] = tmp_path / f"{name}.log"
         running.append(start(logs[name], address, port))
@@ -83,9 +86,7 @@ def logs(tmp_path: Path, port: int) -> Iterator[dict[str, Path]]:
     for process in running:
         process.terminate()
         process.communicate()
-    grumpy.shutdown()
-    thread.join()
-    grumpy.server_close()
+    grumpy.stop()
 
 
 @pytest.fixture

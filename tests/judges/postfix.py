@@ -2,12 +2,12 @@
 
 import re
 import socketserver
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from tests.in_thread import InThread
 from tests.judges.server import MAILDIR, REFUSED, VMAIL, Log, Server
 
 POSTFIX, POSTDROP = 5001, 5002
@@ -192,27 +192,13 @@ def refusals(kinds: tuple[str, ...]) -> str:
     return "".join(rf"/^{kind}\+/ {REFUSED[kind][0]} {REFUSED[kind][1]} {kind}" + "\n" for kind in kinds)
 
 
-class Greylist(socketserver.ThreadingTCPServer):
+class Greylist(InThread, socketserver.ThreadingTCPServer):
     """A policy service: it refuses every recipient the first time it is asked about them."""
-
-    daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Asked)
         self.port: int = self.server_address[1]
         self.known: set[str] = set()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def start(self) -> None:
-        """Serve until `stop`."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """The end of it."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
 
 class _Asked(socketserver.StreamRequestHandler):

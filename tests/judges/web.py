@@ -1,16 +1,14 @@
 """A web server that says the same at a path whatever host it is asked for, but for what it is told."""
 
 import ssl
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.in_thread import InThread
 
-class Web(ThreadingHTTPServer):
+
+class Web(InThread, ThreadingHTTPServer):
     """At `address`, port 443, with a certificate and its key (PEM). `pages` are by host: a text, or where it is now."""
-
-    daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(self, address: str, pem: Path, pages: dict[str, str]) -> None:
         super().__init__((address, 443), _Asked)
@@ -19,17 +17,6 @@ class Web(ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.pages = pages
         self.asked: list[str] = []
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def start(self) -> None:
-        """Serve until `stop`."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """The end of it."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that does not like the certificate goes away."""

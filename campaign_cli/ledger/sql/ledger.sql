@@ -50,7 +50,8 @@ SELECT count(*) FROM recipients WHERE state = 'uncertain' AND listing = :listing
 SELECT key, local || '@' || domain, state FROM recipients WHERE state = 'uncertain' ORDER BY line, id
 
 -- name: last_answer
-SELECT route, code, enhanced_code, reply FROM recipients WHERE id = ? AND route IS NOT NULL AND code IS NOT NULL
+SELECT substr(route, 1, instr(route || char(9), char(9)) - 1), code, enhanced_code, reply
+FROM recipients WHERE id = ? AND route IS NOT NULL AND code IS NOT NULL
 
 -- name: standing
 SELECT key, local || '@' || domain, state FROM recipients WHERE key = ?
