@@ -13,6 +13,7 @@ from campaign_cli.config.settings import Settings
 from campaign_cli.content.preview import Preview, preview
 from campaign_cli.engine.campaign import read_shared
 from campaign_cli.engine.enrolment import asks_dns, enrol
+from campaign_cli.engine.forecast import Forecast
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.revision import Change, find_change
 from campaign_cli.engine.routes import check_served
@@ -23,8 +24,7 @@ from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.recipient import Recipient
-from campaign_cli.policy.budgets import DAY, Budget
-from campaign_cli.policy.limits import expected_duration, left
+from campaign_cli.policy.limits import left
 from campaign_cli.policy.providers import Providers
 
 SAMPLES = 2
@@ -106,7 +106,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                 change = find_change(ledger, settings, prepared)
                 if settings.resend_uncertain:
                     ledger.resend_uncertain()
-                groups = _groups(ledger, shared, settings.providers, settings.limit)
+                forecast = Forecast(settings, prepared, shared)
+                groups = _groups(ledger, shared, settings.providers, forecast)
                 if prepared.relays and prepared.sandbox is None:
                     known = [each.provider for each in groups if not _to_group([each], settings)]
                     check_served(prepared.relays, known)
@@ -124,7 +125,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     change=change,
                     strange=strange,
                     schedule=Schedule(settings),
-                    relay_seconds=_relay_seconds(prepared, settings, sum(each.recipients for each in groups), shared),
+                    relay_seconds=forecast.of_relay(sum(each.recipients for each in groups)),
                 )
             finally:
                 ledger.close()
@@ -149,40 +150,23 @@ def _enrolled_copy(
     return ledger, strange
 
 
-def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, limit: int | None) -> tuple[Group, ...]:
+def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, forecast: Forecast) -> tuple[Group, ...]:
     groups = []
     for work in ledger.work():
         provider = providers.get(work.provider)
-        count = min(work.count, limit) if limit else work.count
-        budget, now = shared.today(provider.budget), shared.now()
-        backoff, seconds = shared.backoffs.get(work.provider), _seconds(provider.budget, count, shared)
+        budget, backoff = shared.today(provider.budget), shared.backoffs.get(work.provider)
         groups.append(
             Group(
                 provider=work.provider,
                 recipients=work.count,
                 rate=provider.pace.text,
-                left_now=left(budget.pace, shared.charges(budget), now),
+                left_now=left(budget.pace, shared.charges(budget), shared.now()),
                 connections=min(provider.connections, work.count),
-                seconds=max(seconds, backoff.seconds(count, now)) if backoff else seconds,
+                seconds=forecast.of_group(work.provider, work.count),
                 why=backoff.why if backoff else "",
             )
         )
     return tuple(groups)
-
-
-def _seconds(budget: Budget, count: int, shared: SharedState) -> float:
-    """How long it takes until the last of so many transactions may start."""
-    days = budget.warmup.days(count, shared.warmup_day(budget)) if budget.warmup else 0
-    by_pace = expected_duration(budget.pace, shared.charges(budget), count, shared.now())
-    return max(by_pace, max(days - 1, 0) * DAY)
-
-
-def _relay_seconds(prepared: Prepared, settings: Settings, count: int, shared: SharedState) -> float:
-    """How long the only relay's own limits make it. How several would share the work is not known."""
-    budgets = [settings.relay_budgets.get(relay.name) for relay in prepared.relays]
-    if len(budgets) != 1 or budgets[0] is None:
-        return 0.0
-    return _seconds(budgets[0], min(count, settings.limit or count), shared)
 
 
 def _to_group(groups: Sequence[Group], settings: Settings) -> int:

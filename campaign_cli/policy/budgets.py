@@ -8,10 +8,11 @@ support.google.com/mail/answer/81126; Amazon SES, "Warming up dedicated IP addre
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from campaign_cli.policy.limits import SLACK, Pace, Window
+from campaign_cli.policy.limits import SLACK, Charge, Pace, Window, expected_duration, used
 
 DAY = 86400.0
 """Seconds."""
@@ -71,6 +72,17 @@ class Budget(NamedTuple):
         if limit is None:
             return self
         return self._replace(pace=Pace(self.pace.text, (*self.pace.windows, Window(limit, DAY, SLACK))))
+
+    def seconds(self, count: int, charges: Sequence[Charge], now: float, day: int) -> float:
+        """How long it takes from `now`, the warm-up's day number `day`, until the last of `count` transactions may
+        start, after `charges` (oldest first)."""
+        by_pace = expected_duration(self.pace, charges, count, now)
+        if self.warmup is None or count == 0:
+            return by_pace
+        # What was sent within a day counts against its limit as what is still to be sent does.
+        limit = self.warmup.limit(day)
+        sent = used(Window(limit, DAY, SLACK), charges, now) if limit else 0
+        return max(by_pace, (self.warmup.days(count + sent, day) - 1) * DAY)
 
 
 def of_a_relay(name: str, pace: Pace, warmup: Warmup | None = None) -> Budget:

@@ -177,10 +177,11 @@ def _until_gone(window: Window, counted: Sequence[Charge], least: int) -> float:
 def left(pace: Pace, charges: Sequence[Charge], now: float) -> int | None:
     """How many transactions the promised windows still allow, however they are spread; None without a limit."""
     promised = [window for window in pace.windows if window.slack]
-    return min((max(window.limit - _used(window, charges, now), 0) for window in promised), default=None)
+    return min((max(window.limit - used(window, charges, now), 0) for window in promised), default=None)
 
 
-def _used(window: Window, charges: Sequence[Charge], now: float) -> int:
+def used(window: Window, charges: Sequence[Charge], now: float) -> int:
+    """How many starts `window` counts at `now`, of `charges` (oldest first)."""
     return sum(charge.starts for charge in _counted(window, charges, now))
 
 
@@ -190,6 +191,6 @@ def expected_duration(pace: Pace, charges: Sequence[Charge], count: int, now: fl
         return 0.0
     longest = 0.0
     for window in pace.windows:
-        rounds = math.ceil((count + _used(window, charges, now)) / window.limit) - 1
+        rounds = math.ceil((count + used(window, charges, now)) / window.limit) - 1
         longest = max(longest, rounds * window.span)
     return longest

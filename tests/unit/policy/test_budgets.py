@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_cli.policy.budgets import DAY, Budget, Warmup, of_a_relay
-from campaign_cli.policy.limits import SLACK, UNLIMITED, Window, parse_pace
+from campaign_cli.policy.limits import SLACK, UNLIMITED, Charge, Window, parse_pace
 
 WARMUP = Warmup(start=50, growth=1.5, until=200)
 
@@ -40,3 +40,32 @@ def test_the_days_of_a_warm_up_are_enough_and_no_more_than_that(
 
     assert sent(days) >= count
     assert days == 0 or sent(days - 1) < count
+
+
+GROWING = Budget("gmail", UNLIMITED, Warmup(start=100, growth=2, until=10_000))
+
+
+@pytest.mark.parametrize(
+    ("count", "sent", "day", "days"),
+    [
+        (0, 100, 0, 0),  # nothing is left to wait for
+        (100, 0, 0, 0),
+        (101, 0, 0, 1),
+        (700, 0, 0, 2),  # 100, 200, 400: not seven days of 100
+        (1, 100, 0, 1),  # today's are gone
+        (300, 100, 1, 1),  # yesterday's 100 leave half of today's 200
+        (100_000, 0, 7, 0),  # it is warm
+    ],
+)
+def test_how_long_a_warm_up_makes_it_goes_by_its_growth_and_by_what_was_sent_today(
+    count: int, sent: int, day: int, days: int
+) -> None:
+    now = 10 * DAY
+    charges = [Charge(now - DAY - 1, 100), Charge(now - 60, sent)]
+    assert GROWING.seconds(count, charges, now, day) == days * DAY
+
+
+def test_how_long_a_budget_makes_it_is_the_longer_of_its_pace_and_its_warm_up() -> None:
+    budget = Budget("gmail", parse_pace("10/d"), GROWING.warmup)
+    assert budget.seconds(100, [], 0.0, 0) == 9 * (DAY + SLACK)
+    assert budget.seconds(0, [], 0.0, 0) == 0.0
