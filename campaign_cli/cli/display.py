@@ -22,7 +22,7 @@ from campaign_cli.model.lifecycle import RowStatus, State
 if TYPE_CHECKING:
     from campaign_cli.engine.preparation import Prepared
     from campaign_cli.engine.progress import LaneProgress, Progress
-    from campaign_cli.engine.run import Summary
+    from campaign_cli.engine.summary import Summary
 
 STATE_ORDER = (
     State.DELIVERED,

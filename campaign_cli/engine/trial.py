@@ -18,7 +18,7 @@ from campaign_cli.engine.exchanges import Exchanges
 from campaign_cli.engine.passwords import Passwords
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.routes import Routes
-from campaign_cli.engine.run import relays_of, routes_of
+from campaign_cli.engine.routing import relays_of, routes_of
 from campaign_cli.engine.samples import FreshIds, as_recipients, composed
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address

@@ -1,8 +1,10 @@
 """Several relays, each a process of its own: which of them gets what."""
 
 import json
+import re
 import time
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,6 +22,12 @@ def config(campaign, text):
     (campaign.folder / "campaign.yaml").write_text(f"template: hello.txt\n{text}{pace}\n")
     rows = [[f"p{number}@people.example", "P", str(number)] for number in range(ROWS)]
     campaign.write_list([["email", "name", "number"], *rows])
+
+
+def told_end(text):
+    """Until when a dry run or a run says that its limits make it."""
+    (end,) = re.findall(r"until (?:about )?\w{3} (\d\d \w{3}, \d\d:\d\d)", text)
+    return datetime.strptime(f"{datetime.now().year} {end}", "%Y %d %b, %H:%M")
 
 
 def until_taken(server, count, seconds=30.0):
@@ -105,10 +113,13 @@ def test_a_relay_that_warms_up_sends_a_days_share_and_leaves_the_rest_for_tomorr
     server = start_server()
     config(campaign, f"relays:\n  - {{url: '{server.relay}', name: new, warmup: {WARMUP}}}\n")
     # 50, 75, 112, 168 and the rest of 600.
-    assert "about 4 d" in campaign("send", "list.csv", "--dry-run").out
-    for _ in range(2):
+    planned = campaign("send", "list.csv", "--dry-run").out
+    assert "about 4 d" in planned
+    for run in range(2):
         ended = campaign("send", "list.csv", "--yes")
         assert (ended.code, len(server.taken())) == (75, 50), ended
+        # What is left takes as long as the whole: today's share is gone.
+        assert told_end(ended.out) - told_end(planned) < timedelta(minutes=5), run
     shown = campaign("providers")
     assert "relay new" in shown.out
     assert "day 1: 50/d" in shown.out
@@ -123,9 +134,13 @@ def test_a_provider_that_warms_up_does_so_too_and_a_dry_run_tells_the_days(campa
     )
     campaign.write_list([["email", "name", "number"], *[[f"p{n}@people.example", "P", str(n)] for n in range(120)]])
     # 50 and then 75.
-    assert "about 24 h" in campaign("send", "list.csv", "--dry-run").out
+    planned = campaign("send", "list.csv", "--dry-run").out
+    assert "about 24 h" in planned
     ended = campaign("send", "list.csv", "--yes")
     assert (ended.code, len(server.taken())) == (75, 50), ended
+    assert told_end(ended.out) - told_end(planned) < timedelta(minutes=5)
+    # The 70 that are left wait for tomorrow, today's share is gone.
+    assert "about 24 h" in campaign("send", "list.csv", "--dry-run").out
 
 
 def test_a_relays_rate_is_a_limit_in_every_rolling_second(campaign, start_server):
