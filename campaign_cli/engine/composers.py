@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import marshal
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
 from campaign_cli.content.composer import Composer
-from campaign_cli.content.worker import ENOUGH, Order, answered
-from campaign_cli.engine.process import program, spawned
+from campaign_cli.content.worker import ENOUGH
+from campaign_cli.engine.worker import Batch, Composed, Worker
 from campaign_cli.model.envelope import Message
 from campaign_cli.model.errors import CampaignError, ComposeError, ResourceError
-from campaign_cli.model.frames import HEAD, framed
 from campaign_cli.model.recipient import Recipient
 
 log = logging.getLogger(__name__)
@@ -35,17 +31,9 @@ MOST_SIGNING = 16
 
 RELIEF = "make room and run again, or compose without processes: --workers 0"
 
-WORKER = program("campaign_cli.content.worker")
-
-Composed = Callable[[Sequence[Recipient], Sequence[Message | str]], None]
-"""Told of recipients and what was made for each: its message, or in words why it cannot be made."""
-
 MOST_IN_HAND = 64 * 1024**2
 """Octets of messages that are made and not yet answered, of all lanes together, beyond which no more are made but for
 those who have none: a thousand of usual size, which is more than all that lanes ask for, or a few with large files."""
-
-BUFFER = 1024 * 1024
-"""Bytes that can be received from a worker at once: a batch of usual messages. It grows for larger ones."""
 
 
 class MessageIds(Protocol):
@@ -53,17 +41,6 @@ class MessageIds(Protocol):
 
     def message_id(self, recipient: Recipient, domain: str) -> str:
         """The recipient's, with its angle brackets."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Recipients composed together. `deaths` counts the workers that died of it."""
-
-    recipients: Sequence[Recipient]
-    composed: Composed
-    now: float
-    message_ids: Sequence[str]
-    deaths: int = 0
 
 
 class Composers:
@@ -85,7 +62,7 @@ class Composers:
         self._most = workers
         self._clock = clock
         self._failed = failed
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._waiting: deque[Batch] = deque()
         self._most_in_hand = most_in_hand
         self._in_hand = 0
@@ -136,32 +113,38 @@ class Composers:
         self._tell(batch, made, octets)
 
     def _assign(self) -> None:
-        """Give the batches that wait to the workers that have least; start a worker where all have enough."""
+        """Give the batches that wait to the workers that have least."""
         while (batch := self._next()) is not None:
             if self._most == 0:
-                if self._composing_here:
-                    return
-                self._composing_here = True
-                self._waiting.remove(batch)
-                asyncio.get_running_loop().call_soon(self._compose_here, batch)
+                if not self._composing_here:
+                    self._composing_here = True
+                    self._waiting.remove(batch)
+                    asyncio.get_running_loop().call_soon(self._compose_here, batch)
                 return
-            least = min(self._workers, key=lambda worker: len(worker.batches), default=None)
-            if (least is None or least.batches) and len(self._workers) < self._most:
-                try:
-                    least = _Worker(self._composer, self._answered, self._died)
-                    self._workers.append(least)
-                except OSError as error:
-                    if least is None:
-                        self._failed(
-                            ResourceError(f"no process can be started to compose messages: {error.strerror}; {RELIEF}")
-                        )
-                        return
-                    self._most = len(self._workers)
-                    log.warning("%d processes compose messages; no more can be started: %s", self._most, error.strerror)
-            if least is None or len(least.batches) >= AT_ONCE:
+            worker = self._free()
+            if worker is None:
                 return
             self._waiting.remove(batch)
-            least.order(batch)
+            worker.order(batch)
+
+    def _free(self) -> Worker | None:
+        """The worker that has least, a new one where all have something to do; None: all have enough."""
+        least = min(self._workers, key=lambda worker: len(worker.batches), default=None)
+        if (least is None or least.batches) and len(self._workers) < self._most:
+            try:
+                least = Worker(self._composer, self._answered, self._died)
+                self._workers.append(least)
+            except OSError as error:
+                self._not_started(error)
+        return least if least and len(least.batches) < AT_ONCE else None
+
+    def _not_started(self, error: OSError) -> None:
+        """Go on with the workers there are, if there are any."""
+        if not self._workers:
+            self._failed(ResourceError(f"no process can be started to compose messages: {error.strerror}; {RELIEF}"))
+            return
+        self._most = len(self._workers)
+        log.warning("%d processes compose messages; no more can be started: %s", self._most, error.strerror)
 
     def _next(self) -> Batch | None:
         """The batch to be made next; None where there is none, or enough in hand."""
@@ -187,7 +170,7 @@ class Composers:
         self._assign()
         batch.composed(batch.recipients[:count], made)
 
-    def _died(self, worker: _Worker) -> None:
+    def _died(self, worker: Worker) -> None:
         """Its batches are done again: alone, recipient by recipient, when it may have died of one of them."""
         if worker not in self._workers:
             return
@@ -211,100 +194,6 @@ class Composers:
             else:
                 batch.composed(batch.recipients, ["the process that composed its message died of it"])
         self._assign()
-
-
-class _Worker(asyncio.BufferedProtocol):
-    """One worker process and our end of its socket."""
-
-    def __init__(
-        self,
-        composer: Composer,
-        answered: Callable[[Batch, Sequence[bytes | str]], None],
-        died: Callable[[_Worker], None],
-    ) -> None:
-        self.batches: deque[Batch] = deque()
-        """What it has to do, oldest first."""
-        self.started = False
-        """Whether it has what it needs: what it dies of from then on is a message."""
-        self._answered = answered
-        self._died = died
-        self._buffer = bytearray(BUFFER)
-        self._received = 0
-        self._process, ours = spawned(WORKER)
-        ours.setblocking(False)
-        self._unsent = [framed(pickle.dumps(composer))]
-        self._transport: asyncio.WriteTransport | None = None
-        self._ours = ours
-        self._connecting = asyncio.get_running_loop().create_task(self._connect())
-
-    async def _connect(self) -> None:
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, sock=self._ours)
-        self._transport = transport
-        for octets in self._unsent:
-            transport.write(octets)
-
-    def order(self, batch: Batch) -> None:
-        """Have `batch` composed."""
-        self.batches.append(batch)
-        orders: list[Order] = [
-            (each.address.local, each.address.domain, each.fields, message_id, each.dated_at or batch.now)
-            for each, message_id in zip(batch.recipients, batch.message_ids, strict=True)
-        ]
-        try:
-            octets = marshal.dumps(orders)
-        except ValueError:
-            # That is what it says when it gets no memory: texts and numbers it can all take.
-            raise MemoryError from None
-        self._send(framed(octets))
-
-    def end(self) -> None:
-        """End it now."""
-        self._connecting.cancel()
-        self._process.kill()
-        self._process.wait()
-        if self._transport:
-            self._transport.abort()
-        else:
-            self._ours.close()
-
-    def _send(self, octets: bytes) -> None:
-        if self._transport:
-            self._transport.write(octets)
-        else:
-            self._unsent.append(octets)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Part of asyncio.BufferedProtocol."""
-        return memoryview(self._buffer)[self._received :]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Part of asyncio.BufferedProtocol."""
-        self._received += nbytes
-        start = 0
-        while self._received - start >= HEAD.size:
-            (length,) = HEAD.unpack_from(self._buffer, start)
-            end = start + HEAD.size + length
-            if end > self._received:
-                if end - start > len(self._buffer):
-                    self._buffer = self._buffer[start : self._received] + bytes(end - self._received)
-                    self._received -= start
-                    return
-                break
-            if self.started:
-                batch = self.batches.popleft()
-                frame = memoryview(self._buffer)[start + HEAD.size : end]
-                self._answered(batch, answered(frame, len(batch.recipients)))
-            self.started = True
-            start = end
-        if start:
-            self._buffer[: self._received - start] = self._buffer[start : self._received]
-            self._received -= start
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio.Protocol: it died."""
-        self._process.kill()
-        self._process.wait()
-        self._died(self)
 
 
 def compose(recipient: Recipient, composer: Composer, *, message_id: str, now: float) -> Message:

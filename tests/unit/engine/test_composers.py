@@ -11,6 +11,7 @@ from campaign_cli.content.composer import Composer
 from campaign_cli.content.template import load_template
 from campaign_cli.content.worker import ENOUGH
 from campaign_cli.engine import composers as module
+from campaign_cli.engine import worker
 from campaign_cli.engine.composers import DEATHS_FORGIVEN, Composers, compose, workers_for
 from campaign_cli.model.address import Address, Mailbox
 from campaign_cli.model.envelope import Message
@@ -163,7 +164,7 @@ def test_closed_their_processes_have_ended_and_nothing_more_is_told(tmp_path: Pa
 def test_who_kills_workers_is_told_to_have_failed_and_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
 ) -> None:
-    monkeypatch.setattr(module, "WORKER", KILLED)
+    monkeypatch.setattr(worker, "WORKER", KILLED)
 
     async def act(room: Room) -> None:
         room.order(*names)
@@ -183,7 +184,7 @@ def test_a_batch_whose_worker_was_killed_once_is_made_as_if_nothing_had_been(
         "if order[0].startswith('killer'):",
         f"if order[0] == 'bob' and not os.path.exists({str(once)!r}): os.mkdir({str(once)!r});",
     )
-    monkeypatch.setattr(module, "WORKER", kill_once)
+    monkeypatch.setattr(worker, "WORKER", kill_once)
 
     async def act(room: Room) -> None:
         room.order("ann", "bob")
@@ -199,7 +200,7 @@ def test_workers_that_end_as_soon_as_they_start_are_a_failure_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = tmp_path / "started"
-    monkeypatch.setattr(module, "WORKER", f"open({str(started)!r}, 'a').write('x')")
+    monkeypatch.setattr(worker, "WORKER", f"open({str(started)!r}, 'a').write('x')")
 
     async def act(room: Room) -> None:
         for _ in range(3):
@@ -213,7 +214,7 @@ def test_workers_that_end_as_soon_as_they_start_are_a_failure_told_once(
 def test_many_who_kill_workers_at_the_same_time_do_not_end_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WORKER", KILLED)
+    monkeypatch.setattr(worker, "WORKER", KILLED)
 
     async def act(room: Room) -> None:
         for batch in range(4):
