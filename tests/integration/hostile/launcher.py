@@ -19,7 +19,7 @@ from typing import Any
 
 from campaign_cli.cli import display, send
 from campaign_cli.cli.main import main as command
-from campaign_cli.engine import campaign, lane, preparation, routes, run
+from campaign_cli.engine import campaign, lane, preparation, route, routes, run
 from campaign_cli.transport import connect, session
 
 ANSWER = 1.5
@@ -39,7 +39,8 @@ def shorten() -> None:
     for phase in session.TIMEOUTS:
         session.TIMEOUTS[phase] = ANSWER
     session.CLOSING_TIMEOUT = session.QUIT_TIMEOUT = connect.CONNECT_TIMEOUT = ANSWER
-    routes.FIRST_COOLING, routes.LONGEST_COOLING, routes.CROWDED_WAIT = 0.1, 0.2, 0.1
+    route.FIRST_COOLING, route.LONGEST_COOLING, route.CROWDED_WAIT = 0.1, 0.2, 0.1
+    routes.LONGEST_COOLING, routes.CROWDED_WAIT = 0.2, 0.1
     routes.NEVER_WORKED = routes.HAD_WORKED = 2 * ANSWER
     lane.FIRST_BACKOFF, lane.LONGEST_BACKOFF = 0.1, 0.2
 

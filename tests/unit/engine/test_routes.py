@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
+from campaign_cli.engine import route
 from campaign_cli.engine import routes as module
-from campaign_cli.engine.routes import (
-    CROWDED_WAIT,
-    FIRST_REST,
-    HAD_WORKED,
-    LONGEST_COOLING,
-    NEVER_WORKED,
-    Routes,
-    check_served,
-)
+from campaign_cli.engine.route import CROWDED_WAIT, FIRST_REST, LONGEST_COOLING
+from campaign_cli.engine.routes import HAD_WORKED, NEVER_WORKED, Routes, check_served
 from campaign_cli.model.errors import ConfigError, NoRouteError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
@@ -104,7 +98,8 @@ def session(relay: Relay) -> Session:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(module, "open_session", world.open_session)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: world.now))
+    for each in (module, route):
+        monkeypatch.setattr(each, "time", SimpleNamespace(monotonic=lambda: world.now))
     monkeypatch.setattr(
         module,
         "asyncio",
