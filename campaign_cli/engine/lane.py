@@ -11,22 +11,18 @@ from contextlib import suppress
 from functools import partial
 
 from campaign_cli.engine.budgets import Wanted
-from campaign_cli.engine.exchanges import LEFT_ALONE
-from campaign_cli.engine.outbox import Queue
+from campaign_cli.engine.pool import Pool
 from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Ready, Rooms
 from campaign_cli.engine.settlement import Settlement
 from campaign_cli.engine.shaper import Shaper
 from campaign_cli.engine.supply import CLAIMED_AT_ONCE, Supply
 from campaign_cli.ledger import changes
-from campaign_cli.model.dns import Way
 from campaign_cli.model.envelope import Envelope
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.outcome import Outcome, Radius, Verdict
 from campaign_cli.model.reply import Phase, Reply
-from campaign_cli.policy.budgets import of_connections
 from campaign_cli.policy.providers import Provider
-from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.session import Session
 from campaign_cli.transport.transaction import Ending, Transaction
 
@@ -34,12 +30,6 @@ log = logging.getLogger(__name__)
 
 AHEAD_OF_EACH = 48
 """Messages composed ahead for each session: some milliseconds of the fastest server."""
-
-KEPT_OPEN = 5.0
-"""Seconds of waiting over which a session is kept; Amazon SES closes one after ten."""
-
-FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
-"""Seconds before a lane opens another session after one was lost; doubled with each in a row, up to the second."""
 
 LONGEST_REST = 30.0
 """Seconds after which a lane that waits looks at the clocks again: the one that timers go by stands still while the
@@ -67,16 +57,13 @@ class Lane:
         self._wake = asyncio.Event()
         self._supply = Supply(rooms, progress, self._settlement, self._wake.set)
         self._ready = self._supply.ready
+        self._pool = Pool(provider, rooms, progress, self._shaper, self._supply, self._wake.set)
+        # Each message asks for these two.
+        self._sessions, self._fit = self._pool.sessions, self._pool.fit
         self._in_flight: dict[Transaction, Ready] = {}
-        self._sessions: dict[Session, Queue] = {}
-        """Each with the queue that it works on."""
-        self._opening: dict[asyncio.Task[None], Way] = {}
-        self._closing: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
         """By route, while sessions take what they are granted."""
         self._asking = False
-        self._backoff = 0.0
-        self._open_after = 0.0
         self._stopping = False
 
     async def drain(self) -> None:
@@ -99,19 +86,13 @@ class Lane:
         """Start nothing new; what has not been handed over is given back."""
         self._stopping = True
         self._supply.stop()
-        for task in self._opening:
-            task.cancel()
-        for session in tuple(self._sessions):
-            session.stop("the run was stopped")
+        self._pool.stop()
         self._wake.set()
 
     def abandon(self) -> None:
         """End at once; what has been handed over stays without an answer."""
         self.stop()
-        for session in self._sessions:
-            session.abort()
-        for task in self._closing:
-            task.cancel()
+        self._pool.abandon()
         self._in_flight.clear()
         self._wake.set()
 
@@ -127,10 +108,7 @@ class Lane:
         self._wake.clear()
         if self._stopping:
             return UNTIL_WOKEN if self._in_flight else 0.0
-        for session in tuple(self._sessions):
-            of_use = self._fit(session) and self._rooms.routes.rest(session.route) <= KEPT_OPEN
-            if session.unused and (not of_use or self._in_the_way(session)):
-                self._drop(session)
+        self._pool.tidy()
         self._shaper.look()
         self._limited = self._shaper.paced or self._rooms.routes.limited
         now = time.time()
@@ -151,14 +129,14 @@ class Lane:
             return self._await(wait, "the relay's budget", leave=self._rooms.routes.warming)
         if (wait := self._shaper.rest) > 0:
             return self._await(wait, "the provider, which wants it slower", leave=self._shaper.in_vain)
-        if not self._sessions and (wait := self._open_after - time.monotonic()) > 0:
+        if not self._sessions and (wait := self._pool.rest) > 0:
             return self._rest(wait, "the server")
         self._show(0.0, "")
-        self._open(allowed.free if allowed else len(self._ready))
+        self._pool.open(self, allowed.free if allowed else len(self._ready))
         for session in tuple(self._sessions):
             session.pump()
         self._need()
-        waits = [self._open_after - time.monotonic()]
+        waits = [self._pool.rest]
         if self._limited:
             waits += [self._rooms.routes.rest(session.route) for session in self._sessions]
         return min((wait for wait in waits if wait > 0), default=UNTIL_WOKEN)
@@ -172,13 +150,8 @@ class Lane:
 
     def _need(self) -> None:
         """Have at least one message made for each session there is or can be, whatever other lanes have in hand."""
-        if self._supply.composing and not self._ready and self._has_room():
+        if self._supply.composing and not self._ready and self._pool.has_room:
             self._supply.need()
-
-    def _has_room(self) -> bool:
-        if self._sessions:
-            return any(session.unused for session in self._sessions)
-        return self._rooms.routes.has_room
 
     def _until_due(self, now: float) -> float:
         """Nothing is in hand: seconds until a deferred recipient is due; 0.0 when none is in time for this run."""
@@ -195,122 +168,18 @@ class Lane:
         return 0.0
 
     def _rest(self, seconds: float, what: str) -> float:
-        if seconds > KEPT_OPEN:
-            for session in tuple(self._sessions):
-                if session.unused:
-                    self._drop(session)
+        self._pool.idle_for(seconds)
         self._show(time.time() + seconds, what)
         return seconds
 
     def _show(self, until: float, what: str) -> None:
         self._progress.waiting_until, self._progress.waiting_for = until, what
 
-    def _open(self, useful: int) -> None:
-        """Open sessions, as many as there is work for that no session is free to do."""
-        if self._open_after > time.monotonic():
-            return
-        rest = self._rooms.routes.rest
-        for way, queue in self._ready.queues.items():
-            mine = [session for session, its in self._sessions.items() if its is queue]
-            opening = sum(its == way for its in self._opening.values())
-            free = sum(session.unused and not rest(session.route) for session in mine) + opening
-            there = len(self._sessions) + len(self._opening)
-            wanted = min(self._shaper.connections - there, useful - free, len(queue) - free)
-            if way and not mine:
-                # Hosts that have not shown that they work are tried by one; they must not keep others from theirs.
-                wanted = min(wanted, 1 - opening)
-            for _ in range(self._may_open(wanted)):
-                task = asyncio.create_task(self._open_one(way))
-                self._opening[task] = way
-                task.add_done_callback(self._opened)
-
-    def _may_open(self, wanted: int) -> int:
-        """How many of `wanted` sessions the provider's connection rate lets be opened now; they count at once."""
-        if not self._provider.connection_rate.windows or wanted <= 0:
-            return wanted
-        budget = of_connections(self._provider.name, self._provider.connection_rate)
-        granted = self._rooms.budgets.take(budget, wanted)
-        if granted < wanted:
-            self._open_after = time.monotonic() + self._rooms.budgets.allowance(budget).wait
-        return granted
-
-    def _in_the_way(self, session: Session) -> bool:
-        """Whether it has nothing to do, and others have and no connection is left for them."""
-        there = len(self._sessions) + len(self._opening)
-        return there >= self._shaper.connections and not self._sessions[session] and bool(self._ready)
-
-    def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening.pop(task, None)
-        if not task.cancelled() and (error := task.exception()):
-            # Nobody waits for it: the run hears of it as of what any callback raises.
-            raise error
-
-    async def _open_one(self, way: Way) -> None:
-        try:
-            session = await self._rooms.routes.open(self._provider.name, way)
-            while not isinstance(session, Refusal) and not self._fit(session):
-                # Another lane's, which may use a session for longer.
-                await self._rooms.routes.close(session)
-                session = await self._rooms.routes.open(self._provider.name, way)
-        except CampaignError as error:
-            self._rooms.halt(error)
-            return
-        if isinstance(session, Refusal):
-            self._not_opened(way, session)
-            return
-        session.client = self
-        session.carrier = changes.carrier(session.route, session.tls)
-        self._sessions[session] = self._ready.queue(way)
-        self._progress.sessions = len(self._sessions)
-        self._wake.set()
-        session.pump()
-
-    def _not_opened(self, way: Way, refusal: Refusal) -> None:
-        """No host of an exchange gives a session: its mail waits for those that are open, or is tried again later."""
-        queue = self._ready.queue(way)
-        if self._slowed_by(refusal):
-            self._wake.set()
-            return
-        if any(its is queue for its in self._sessions.values()):
-            self._back_off()
-        else:
-            for ready in queue:
-                self._supply.unreachable(ready, refusal)
-            queue.clear()
-        self._wake.set()
-
-    def _slowed_by(self, refusal: Refusal) -> bool:
-        """Whether no session came about because the provider wants it slower: then its mail waits, untried."""
-        answer = refusal.answer
-        if isinstance(answer, Reply):
-            verdict = self._rooms.replies.classify(answer, refusal.phase, self._provider.name)
-            self._shape(
-                # The same is said again for so long without being asked.
-                lambda: self._shaper.refused(verdict, answer, refusal.phase, len(self._sessions), LEFT_ALONE)
-            )
-        return self._shaper.rest > 0
-
-    def _drop(self, session: Session) -> None:
-        if session in self._sessions:
-            del self._sessions[session]
-            self._progress.sessions = len(self._sessions)
-            task = asyncio.create_task(self._rooms.routes.close(session))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-            self._wake.set()
-
     async def _leave(self) -> None:
-        """Give back what is open: another lane may have a use for it."""
-        for task in self._opening:
-            task.cancel()
+        """Let go of all there is."""
+        self._pool.open_none()
         await self._supply.close()
-        await asyncio.gather(*self._opening, *self._closing, return_exceptions=True)
-        sessions = tuple(self._sessions)
-        self._sessions.clear()
-        self._progress.sessions = 0
-        for session in sessions:
-            session.client = None
-        await asyncio.gather(*map(self._rooms.routes.give_back, sessions))
+        await self._pool.give_back()
 
     # ---- what sessions ask and tell ----
 
@@ -366,7 +235,7 @@ class Lane:
         most, routes = self._provider.messages_per_connection, self._rooms.routes
         room: Counter[str] = Counter()
         for session, queue in self._sessions.items():
-            if not routes.rest(session.route):
+            if not (session.retired or routes.rest(session.route)):
                 room[session.route] += max(min(session.room, most - session.transactions, len(queue)), 0)
         wanted: list[Wanted] = []
         left = min(len(self._ready), self._rooms.allotment.most)
@@ -398,7 +267,7 @@ class Lane:
         # A server that has taken mail and refuses the session's next at MAIL, which names nobody, has had enough of it.
         enough = session.proven and ending.phase is Phase.MAIL and verdict.radius is Radius.SESSION
         if enough and verdict.outcome is Outcome.RETURNED:
-            session.transactions = self._provider.messages_per_connection
+            session.retired = True
         excused = self._stopping or transaction.behind or enough or verdict.radius is Radius.PROVIDER
         self._adapt(verdict, ending, session)
         settled = self._settlement.settle(ready, ending, verdict, session.route, excused=excused)
@@ -415,26 +284,16 @@ class Lane:
     def idle(self, session: Session) -> None:
         """Nothing is in flight on `session`."""
         if self._stopping or not self._fit(session):
-            self._drop(session)
+            self._pool.drop(session)
         else:
             self._need()
-            if self._in_the_way(session):
+            if self._pool.in_the_way(session):
                 self._wake.set()
-
-    def _fit(self, session: Session) -> bool:
-        """Whether `session` may carry one more transaction of this lane."""
-        return (
-            session.transactions < self._provider.messages_per_connection
-            and session.usable
-            and self._rooms.routes.works(session.route)
-            and not self._rooms.routes.outranked(session.route, self._provider.name)
-        )
 
     def _adapt(self, verdict: Verdict, ending: Ending, session: Session) -> None:
         """Act on what an answer says of us: sessions that end badly make the lane wait longer before the next, a
         provider that wants it slower is left alone, and what is delivered ends that."""
         if verdict.outcome is Outcome.DELIVERED:
-            self._backoff = 0.0
             session.proven = True
             if self._shaper.backoff and self._shape(self._shaper.delivered):
                 self._wake.set()
@@ -444,12 +303,11 @@ class Lane:
             sessions = len(self._sessions)
             if self._shape(lambda: self._shaper.refused(verdict, answer, ending.phase, sessions)):
                 # It is left alone for a while: what is open carries nothing more.
-                for each in self._sessions:
-                    each.transactions = self._provider.messages_per_connection
+                self._pool.retire()
         if verdict.radius is Radius.SESSION and not session.proven:
             # Once for all that were in flight on it.
             session.proven = True
-            self._back_off()
+            self._pool.back_off()
 
     def _shape(self, change: Callable[[], bool]) -> bool:
         try:
@@ -457,7 +315,3 @@ class Lane:
         except CampaignError as error:
             self._rooms.halt(error)
             return False
-
-    def _back_off(self) -> None:
-        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), LONGEST_BACKOFF)
-        self._open_after = time.monotonic() + self._backoff

@@ -51,6 +51,8 @@ class Session(asyncio.Protocol):
         self.client: Client | None = None
         self.proven = False
         """Kept by its client: it has delivered, or it has been counted as one that did not."""
+        self.retired = False
+        """Kept by its client: it is to carry nothing more."""
         self.carrier = ""
         """Kept by its client: what marks call it."""
         self._transport = transport

@@ -23,7 +23,7 @@ from typing import Any
 import apsw
 
 from campaign_cli.cli.main import main
-from campaign_cli.engine.lane import Lane
+from campaign_cli.engine.pool import Pool
 from campaign_cli.engine.supply import Supply
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.report import csv
@@ -49,7 +49,7 @@ MEMORY = {
     "memory for a sync": (Ledger, "sync"),
     "memory for a reply": (ReplyParser, "feed"),
     "memory for a message": (Supply, "_composed"),
-    "memory for a session": (Lane, "_open_one"),
+    "memory for a session": (Pool, "_open_one"),
 }
 """Where Python gets no memory: once in the thread that syncs, once in a task, and else in callbacks."""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from campaign_cli.cli import display, send
 from campaign_cli.cli.main import main as command
-from campaign_cli.engine import campaign, lane, preparation, route, routes, run
+from campaign_cli.engine import campaign, pool, preparation, route, routes, run
 from campaign_cli.transport import connect, session
 
 ANSWER = 1.5
@@ -42,7 +42,7 @@ def shorten() -> None:
     route.FIRST_COOLING, route.LONGEST_COOLING, route.CROWDED_WAIT = 0.1, 0.2, 0.1
     routes.LONGEST_COOLING, routes.CROWDED_WAIT = 0.2, 0.1
     routes.NEVER_WORKED = routes.HAD_WORKED = 2 * ANSWER
-    lane.FIRST_BACKOFF, lane.LONGEST_BACKOFF = 0.1, 0.2
+    pool.FIRST_BACKOFF, pool.LONGEST_BACKOFF = 0.1, 0.2
 
 
 def start(job: dict[str, Any]) -> int:

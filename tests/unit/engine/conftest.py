@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from campaign_cli.config.replies import shipped_rules
-from campaign_cli.engine import lane as module
+from campaign_cli.engine import pool
 from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.composers import Composers
 from campaign_cli.engine.lane import Lane
@@ -50,7 +50,7 @@ class FakeSession:
         self.tls, self.carrier = "none", ""
         self.offers = Offers(pipelining=True)
         self.transactions = 0
-        self.proven = False
+        self.proven = self.retired = False
         self.client: Any = None
         self.usable = True
         self.closed = False
@@ -288,7 +288,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(module, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(pool, "FIRST_BACKOFF", 0.01)
     monkeypatch.setattr(shaping, "FIRST_REST", 0.02)
     world = World(tmp_path)
     yield world

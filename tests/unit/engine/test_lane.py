@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from campaign_cli.engine import composers
-from campaign_cli.engine import lane as lane_module
+from campaign_cli.engine import composers, pool
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.rooms import Allotment
 from campaign_cli.model.errors import NoRouteError, StateError
@@ -290,7 +289,8 @@ def test_a_provider_that_wants_it_slower_gets_its_sessions_back_and_a_rest(world
     world.run(world.lane(*names(4)))
 
     slowed = reply is TOO_FAST
-    assert [session.transactions for session in world.sessions] == ([9999, 2] if slowed else [4])
+    assert [session.transactions for session in world.sessions] == ([2, 2] if slowed else [4])
+    assert [session.retired for session in world.sessions] == ([True, False] if slowed else [False])
     assert world.report == dict.fromkeys(names(4), DELIVERED) | {"p1": ("deferred", 1, "one:25")}
 
 
@@ -409,7 +409,7 @@ def test_a_state_folder_that_cannot_be_written_halts_the_run_when_a_refusal_is_t
 def test_a_provider_that_refuses_the_session_for_its_pace_is_waited_for_and_nobody_is_charged_an_attempt(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "LEFT_ALONE", 0.05)
+    monkeypatch.setattr(pool, "LEFT_ALONE", 0.05)
     greeting = Refusal(Phase.GREETING, Reply(421, "4.7.0", "too many connections from you"), lasting=False)
     world.refusals = [greeting, greeting]
     world.run(world.lane(*names(4), rate="1000/s"))
