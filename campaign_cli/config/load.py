@@ -6,13 +6,12 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_cli.audience.addresses import parse_address, parse_mailbox
 from campaign_cli.config.direct import delivery, direct
+from campaign_cli.config.dns import dns
 from campaign_cli.config.filters import blocklists, rspamd, spamassassin
 from campaign_cli.config.given import Given, Scalar, from_command_line, read_yaml
 from campaign_cli.config.hours import moment, send_windows, time_zone
@@ -23,12 +22,19 @@ from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.settings import Password, Settings
 from campaign_cli.config.shaping import user_shaping
 from campaign_cli.config.signing import dkim_files, header_lines, unsubscribe_links, utm_parameters
-from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line
+from campaign_cli.config.values import (
+    EntriesError,
+    duration,
+    each_of,
+    file_path,
+    flag,
+    length_of_time,
+    number_in,
+    one_line,
+)
 from campaign_cli.content.attachments import Pattern
 from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.direct import Direct
-from campaign_cli.model.dns import Dns
-from campaign_cli.model.duration import parse_duration
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
 from campaign_cli.policy.budgets import of_a_relay
 from campaign_cli.policy.limits import UNLIMITED
@@ -183,16 +189,6 @@ def _line(finding: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _flag(given: Given) -> bool:
-    if not isinstance(given.value, bool):
-        raise ValueError("must be true or false")
-    return given.value
-
-
-def _duration(given: Given) -> float:
-    return parse_duration(one_line(given))
-
-
 def _mailbox(given: Given) -> Any:
     return parse_mailbox(one_line(given))
 
@@ -214,56 +210,6 @@ def _attachments(given: Given) -> tuple[Pattern, ...]:
 
 def _attachment(given: Given) -> Pattern:
     return Pattern(one_line(given), given.place, given.base)
-
-
-def _some_time(given: Given) -> float:
-    seconds = _duration(given)
-    if not seconds:
-        raise ValueError("must be longer than nothing: write 55m or 2h, or leave it out")
-    return seconds
-
-
-def _dns(given: Given) -> Dns:
-    if isinstance(given.value, bool):
-        return Dns(off=not given.value)
-    if not isinstance(given.value, dict):
-        raise ValueError("must be off, or keys and values, such as {nameservers: [192.0.2.53], timeout: 5s}")
-    entries = given.value.items()
-    return Dns(**dict(each_of((entry, partial(_dns_entry, key)) for key, entry in entries)))
-
-
-def _dns_entry(key: str, entry: Given) -> tuple[str, Any]:
-    match key:
-        case "nameservers":
-            servers = entry.value if isinstance(entry.value, list) else [entry]
-            return key, tuple(each_of((server, _nameserver) for server in servers))
-        case "timeout":
-            return key, _some_time(entry)
-        case "concurrency":
-            return key, number_in(QUESTIONS)(entry)
-        case "dnssec":
-            if entry.value not in ("trusted", False):
-                raise ValueError(f"dnssec: must be trusted or off, not {entry.value!r}")
-            return key, entry.value == "trusted"
-    raise ValueError(f"{key!r} is not understood: there are nameservers, timeout, concurrency and dnssec")
-
-
-def _nameserver(given: Given) -> tuple[str, int]:
-    """`192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`; without a port, DNS's own."""
-    text = one_line(given).strip()
-    with_port = re.fullmatch(r"\[(.+)\]:(\d{1,5})|([\d.]+):(\d{1,5})", text)
-    address, port = (with_port[1] or with_port[3], int(with_port[2] or with_port[4])) if with_port else (text, 53)
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        ip = None
-    if ip is None or port not in range(1, 65536):
-        raise ValueError(f"{text!r} is no nameserver: write its IP address, as 192.0.2.53 or 192.0.2.53:5353")
-    return str(ip), port
-
-
-QUESTIONS = range(1, 1001)
-"""How many questions may be asked at once: a nameserver with more of them to answer begins to drop some."""
 
 
 def _workers(given: Given) -> int | None:
@@ -289,19 +235,19 @@ _FIELDS: dict[str, Parse] = {
     "unsubscribe": unsubscribe_links,
     "headers": header_lines,
     "utm": utm_parameters,
-    "inline_css": _flag,
+    "inline_css": flag,
     "locale": _locale,
     "attachments": _attachments,
     "dkim": dkim_files,
     "max_connections": number_in(CONNECTIONS),
-    "dns": _dns,
+    "dns": dns,
     "dnsbl": blocklists,
     "rspamd": rspamd,
     "spamassassin": spamassassin,
-    "patience": _duration,
+    "patience": duration,
     "workers": _workers,
     "limit": number_in(MILLIONS),
-    "max_runtime": _some_time,
+    "max_runtime": length_of_time,
     "window": send_windows,
     "timezone": time_zone,
     "timezone_column": one_line,
@@ -310,15 +256,15 @@ _FIELDS: dict[str, Parse] = {
     "report": file_path,
     "email_column": one_line,
     "log_file": file_path,
-    "dry_run": _flag,
-    "sandbox": _flag,
-    "resend_uncertain": _flag,
-    "accept_changes": _flag,
-    "adopt": _flag,
-    "json": _flag,
-    "quiet": _flag,
-    "verbose": _flag,
-    "yes": _flag,
+    "dry_run": flag,
+    "sandbox": flag,
+    "resend_uncertain": flag,
+    "accept_changes": flag,
+    "adopt": flag,
+    "json": flag,
+    "quiet": flag,
+    "verbose": flag,
+    "yes": flag,
 }
 """How each key that is one field of Settings becomes its value."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from campaign_cli.config.given import Given
-from campaign_cli.config.values import each_of, one_line
-from campaign_cli.model.duration import parse_duration
+from campaign_cli.config.values import duration, each_of
 from campaign_cli.policy.retry import RetrySchedule
 
 
@@ -20,7 +19,7 @@ def retry_schedule(given: Given) -> RetrySchedule:
 
 def _entry(key: str, entry: Given) -> tuple[str, float]:
     if key in ("base", "longest", "lifetime"):
-        return key, parse_duration(one_line(entry))
+        return key, duration(entry)
     value = entry.value
     if isinstance(value, int | float) and not isinstance(value, bool):
         if key == "factor" and value >= 1:

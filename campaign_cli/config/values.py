@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from campaign_cli.audience.addresses import parse_address
 from campaign_cli.config.given import Given
+from campaign_cli.model.duration import parse_duration
 
 T = TypeVar("T")
 
@@ -34,6 +35,26 @@ def one_line(given: Given) -> str:
 def file_path(given: Given) -> Path:
     """A path, from where it was given. Raises ValueError."""
     return given.base / Path(one_line(given)).expanduser()
+
+
+def flag(given: Given) -> bool:
+    """Yes or no. Raises ValueError."""
+    if not isinstance(given.value, bool):
+        raise ValueError("must be true or false")
+    return given.value
+
+
+def duration(given: Given) -> float:
+    """Seconds, of `90s`, `5m`, `2h` or `1d`. Raises ValueError."""
+    return parse_duration(one_line(given))
+
+
+def length_of_time(given: Given) -> float:
+    """The same, and more than none. Raises ValueError."""
+    seconds = duration(given)
+    if not seconds:
+        raise ValueError("must be longer than nothing: write 55m or 2h, or leave it out")
+    return seconds
 
 
 def each_of(entries: Iterable[tuple[Given, Callable[[Given], T]]]) -> list[T]:
