@@ -92,6 +92,12 @@ class Run:
                 except asyncio.CancelledError:
                     if not self._stop.unexpected:
                         raise
+        self._report()
+        if stopped_by := self._stop.unexpected or self._stop.error:
+            raise stopped_by
+        return self._summary(started)
+
+    def _report(self) -> None:
         ledger, stop = self._campaign.ledger, self._stop
         try:
             ledger.recover()
@@ -101,18 +107,17 @@ class Run:
             write_report(self._prepared.report, stop.until_told_to_leave(ledger.results()))
         except StateError as error:
             raise StateError(f"{stop.error}\n{error}" if stop.error else str(error)) from error
-        if stopped_by := stop.unexpected or stop.error:
-            raise stopped_by
-        states = ledger.states()
-        left = ledger.work()
+
+    def _summary(self, started: float) -> Summary:
+        states, left = self._campaign.ledger.states(), self._campaign.ledger.work()
         return Summary(
             name=self._prepared.name,
-            exit_code=exit_code(states, interrupted=stop.interrupted),
+            exit_code=exit_code(states, interrupted=self._stop.interrupted),
             states=states,
             attempts=sum(lane.attempts for lane in self.progress.lanes),
             seconds=time.monotonic() - started,
             report=str(self._prepared.report),
-            stopped=stop.why,
+            stopped=self._stop.why,
             next_due=self._schedule.opens(min(map(self._due_at, left))) if left else None,
         )
 
