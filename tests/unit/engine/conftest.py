@@ -40,6 +40,11 @@ from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.dialogue import Ending, Offers, Transaction
 
 TAKEN = Ending(Phase.DOT, Reply(250, "2.0.0", "taken"))
+DELIVERED = ("delivered", 1, "one:25")
+
+
+def names(count: int) -> list[str]:
+    return [f"p{number}" for number in range(count)]
 
 
 class FakeSession:

@@ -5,25 +5,20 @@ from typing import Any
 
 import pytest
 
-from campaign_cli.engine import composers, pool
+from campaign_cli.engine import composers
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.rooms import Allotment
 from campaign_cli.model.errors import NoRouteError, StateError
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.policy.shaping import ShapingRule
-from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.dialogue import Ending
+from tests.unit.engine.conftest import DELIVERED, names
 
 LOST = Ending(Phase.RCPT, Silence("the server closed the connection"))
 NOT_YOU = Ending(Phase.MAIL, Reply(550, "5.7.1", "not you"))
 LATER = Ending(Phase.RCPT, Reply(451, "4.7.1", "later"))
-DELIVERED = ("delivered", 1, "one:25")
 UNTOUCHED = ("pending", 0, None)
-
-
-def names(count: int) -> list[str]:
-    return [f"p{number}" for number in range(count)]
 
 
 def charged(world: Any, lane: Any) -> int:
@@ -68,29 +63,6 @@ def test_the_allotment_is_never_exceeded_whoever_takes_of_it(world: Any, rate: s
 
     assert (len(world.started), world.allotment.left) == (5, 0)
     assert sum(status == "pending" for status, *_ in world.report.values()) >= 25
-
-
-def test_a_full_session_is_closed_and_another_opened(world: Any) -> None:
-    world.run(world.lane(*names(5), most=2))
-
-    assert [(session.transactions, session.closed) for session in world.sessions] == [(2, True), (2, True), (1, False)]
-    assert world.report == dict.fromkeys(names(5), DELIVERED)
-
-
-def test_a_session_that_the_server_calls_full_is_closed_and_costs_nobody_an_attempt_or_a_wait(world: Any) -> None:
-    full = Ending(Phase.MAIL, Reply(452, "4.5.3", "Too many messages sent"))
-    world.script = {"p3": [full], "p5": [full]}
-    world.run(world.lane(*names(7)))
-
-    assert [session.closed for session in world.sessions] == [True, True, False]
-    assert world.report == dict.fromkeys(names(7), DELIVERED)
-
-
-def test_no_more_sessions_are_open_than_the_provider_is_given(world: Any) -> None:
-    world.run(world.lane(*names(40), connections=3))
-
-    assert len(world.sessions) == 3
-    assert world.report == dict.fromkeys(names(40), DELIVERED)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])
@@ -380,19 +352,6 @@ def test_while_a_provider_is_left_alone_nothing_starts_and_what_it_said_is_kept_
     assert (again._shaper.backoff.why, again._shaper.rest > 3500) == (str(TOO_FAST.answer), True)
 
 
-def test_connections_are_opened_no_faster_than_the_provider_wants_them(world: Any) -> None:
-    world.connection_rate = "2/10s, max_burst=2"
-    lane = world.lane(*names(30), connections=5, most=3)
-
-    async def meanwhile() -> None:
-        await world.until(lambda: world.progress.delivered == 6)
-        await asyncio.sleep(0.1)
-        lane.stop()
-
-    world.run(lane, meanwhile)
-    assert (len(world.sessions), len(world.started)) == (2, 6)
-
-
 def test_a_state_folder_that_cannot_be_written_halts_the_run_when_a_refusal_is_to_be_kept(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,20 +363,6 @@ def test_a_state_folder_that_cannot_be_written_halts_the_run_when_a_refusal_is_t
     monkeypatch.setattr(world.shared.backoffs, "change", fail)
     world.run(lane)
     assert [str(error) for error in world.halted] == ["the disk is full"]
-
-
-def test_a_provider_that_refuses_the_session_for_its_pace_is_waited_for_and_nobody_is_charged_an_attempt(
-    world: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "LEFT_ALONE", 0.05)
-    greeting = Refusal(Phase.GREETING, Reply(421, "4.7.0", "too many connections from you"), lasting=False)
-    world.refusals = [greeting, greeting]
-    world.run(world.lane(*names(4), rate="1000/s"))
-
-    assert world.report == dict.fromkeys(names(4), DELIVERED)
-    world.refusals = [Refusal(Phase.GREETING, Reply(554, "5.3.2", "no service here"), lasting=True)]
-    world.run(world.lane(*names(5), rate="1000/s"))
-    assert world.report["p4"][:2] == ("deferred", 1)
 
 
 def test_a_lane_that_has_to_wait_for_a_session_has_nothing_made_beyond_what_may_be_in_hand(world: Any) -> None:
