@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -68,6 +69,11 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The command line's exit code; errors are said in one line each, on standard error."""
     try:
+        os.getcwd()
+    except OSError as error:
+        click.echo(f"campaign: the current folder cannot be used: {error.strerror}; change to another one", err=True)
+        return ExitCode.USAGE
+    try:
         code = campaign.main(arguments, prog_name="campaign", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -79,7 +85,11 @@ def run(arguments: list[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        # The question's line has no end yet.
+        click.echo("\ncampaign: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
         click.echo("campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
