@@ -71,6 +71,7 @@ def check(
 def _show(checked: Checked, display: Display) -> None:
     from rich.text import Text
 
+    from campaign_cli.cli.display import count
     from campaign_cli.policy.rules import RULES
 
     for finding in checked.findings:
@@ -83,9 +84,9 @@ def _show(checked: Checked, display: Display) -> None:
         display.tell(f"note: {note}")
     errors, warnings = checked.count(Severity.ERROR), checked.count(Severity.WARNING)
     display.tell(
-        f"{checked.source}: {_count(checked.rows, 'row')}, {checked.invalid:,} invalid, "
-        f"{_count(checked.duplicates, 'duplicate')}; {_count(checked.rendered, 'message')} looked at: "
-        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        f"{checked.source}: {count(checked.rows, 'row')}, {checked.invalid:,} invalid, "
+        f"{count(checked.duplicates, 'duplicate')}; {count(checked.rendered, 'message')} looked at: "
+        f"{count(errors, 'error')}, {count(warnings, 'warning')}"
     )
 
 
@@ -93,10 +94,6 @@ def _rows(finding: Finding) -> str:
     if not finding.line:
         return ""
     return f" (line {finding.line})" if finding.rows == 1 else f" ({finding.rows:,} rows, first line {finding.line})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:
