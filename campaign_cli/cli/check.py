@@ -11,7 +11,7 @@ import click
 
 from campaign_cli.cli.main import EPILOG
 from campaign_cli.cli.options import config_options, json_option, message_options
-from campaign_cli.cli.streams import check_written, shown
+from campaign_cli.cli.streams import check_written
 from campaign_cli.model.errors import ExitCode
 from campaign_cli.model.finding import Finding, Severity
 
@@ -69,17 +69,17 @@ def check(
 
 
 def _show(checked: Checked, display: Display) -> None:
-    from rich.text import Text
-
     from campaign_cli.cli.display import count
     from campaign_cli.policy.rules import RULES
 
     for finding in checked.findings:
         rule = RULES[finding.rule]
-        line = Text(f"{rule.severity}", STYLES[rule.severity])
-        line.append(f" {shown(finding.place)}: {rule.meaning}: {shown(finding.what)}{_rows(finding)}", "default")
+        line = display.text(f"{rule.severity} {finding.place}: {rule.meaning}: {finding.what}{_rows(finding)}")
+        line.stylize(STYLES[rule.severity], 0, len(rule.severity))
         display.console.print(line)
-        display.console.print(Text(f"      {rule.advice} [{finding.rule}; {rule.source}]", "dim"))
+        advice = display.text(f"{rule.advice} [{finding.rule}; {rule.source}]", indent="      ")
+        advice.stylize("dim")
+        display.console.print(advice)
     for note in checked.notes:
         display.tell(f"note: {note}")
     errors, warnings = checked.count(Severity.ERROR), checked.count(Severity.WARNING)

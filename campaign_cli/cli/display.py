@@ -77,11 +77,21 @@ class Display:
         return sys.stdin.isatty() and self.console.is_terminal and not self._quiet
 
     def tell(self, line: str) -> None:
-        """One plain line; on a terminal as many as it needs, broken between words."""
-        line = shown(line)
+        """One plain line."""
+        self.console.print(self.text(line))
+
+    def text(self, line: str, *, indent: str = "") -> Text:
+        """`line` as it is printed; on a terminal in as many lines as it needs, broken between words."""
+        line = f"{indent}{shown(line)}"
         if self.console.is_terminal:
-            line = fill(line, self.console.width, break_long_words=False, break_on_hyphens=False)
-        self.console.print(Text(line))
+            line = fill(
+                line,
+                self.console.width,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        return Text(line)
 
     def answer(self, line: str) -> None:
         """One plain line to somebody who has asked by a signal: also when quiet, then on standard error."""
