@@ -158,6 +158,8 @@ class Display:
         self.console.print(Text(f"{heading}: ") + counts if counts else Text(heading))
         speed = f" in {format_duration(summary.seconds)}, {count(summary.attempts, 'attempt')}"
         self.tell(f"report: {summary.report}{speed}")
+        if failed := summary.states.get(State.FAILED):
+            self.tell(f"{count(failed, 'message')} could not be made: the report says why")
         if (uncertain := summary.states.get(State.UNCERTAIN)) and not settings.sandbox:
             self.tell(
                 f"{count(uncertain, 'message')} may or may not have arrived: look in the relay's log, then say so by "
