@@ -85,12 +85,10 @@ def run(arguments: list[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
-    except click.Abort:
-        # The question's line has no end yet.
-        click.echo("\ncampaign: interrupted", err=True)
-        return ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
-        click.echo("campaign: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click ends the line on which an interrupt is shown, but not that of a question.
+        end = "\n" if isinstance(error, click.Abort) and not error.__cause__ else ""
+        click.echo(f"{end}campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
         if (shortage := shortage_in(error)) is None:

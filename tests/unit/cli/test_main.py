@@ -265,6 +265,16 @@ def test_who_says_no_to_the_question_is_told_that_nothing_was_sent(
     assert sent(["list.csv", "-t", "hello.txt", *RELAY], capsys) == (130, "nothing was sent\n", "")
 
 
+def test_an_interrupted_question_is_said_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("list.csv").write_text("email,name\n" + "".join(f"p{number}@example.org,P\n" for number in range(301)))
+    monkeypatch.setattr(Display, "can_ask", True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, _, err = sent(["list.csv", "-t", "hello.txt", *RELAY], capsys)
+    assert (code, err) == (130, "\ncampaign: interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["status", "report"])
 def test_a_name_that_no_folder_can_have_is_a_name_of_no_campaign(
     command: str, capsys: pytest.CaptureFixture[str]
