@@ -91,7 +91,9 @@ def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO |
     return found
 
 
-def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Address | BadRow]:
+def read_addresses(
+    source: str, *, email_column: str | None = None, stdin: BinaryIO | None = None
+) -> Iterator[Address | BadRow]:
     """The addresses in a list, or in a file with nothing but an address on each line. Raises ListError.
 
     Lines that begin with `#` are comments: before a list's header, and anywhere among plain addresses.
@@ -118,14 +120,14 @@ def read_addresses(source: str, *, stdin: BinaryIO | None = None) -> Iterator[Ad
                 return
             with ExitStack() as copies:
                 try:
-                    found = ContactList(path, source, None)
+                    found = ContactList(path, source, email_column)
                 except ListError:
                     # It may be for the comments before the header.
                     file.seek(0)
                     bare = without_comments(file, first, path.suffix)
                     if bare is None:
                         raise
-                    found = ContactList(Path(copies.enter_context(bare).name), source, None)
+                    found = ContactList(Path(copies.enter_context(bare).name), source, email_column)
                 for row in found:
                     yield row if isinstance(row, BadRow) else row.address
 

@@ -11,7 +11,7 @@ import click
 
 from campaign_cli.cli.main import EPILOG
 from campaign_cli.cli.options import config_options, json_option, message_options
-from campaign_cli.cli.streams import check_written, shown
+from campaign_cli.cli.streams import check_written
 from campaign_cli.model.errors import ExitCode
 from campaign_cli.model.finding import Finding, Severity
 
@@ -69,23 +69,24 @@ def check(
 
 
 def _show(checked: Checked, display: Display) -> None:
-    from rich.text import Text
-
+    from campaign_cli.cli.display import count
     from campaign_cli.policy.rules import RULES
 
     for finding in checked.findings:
         rule = RULES[finding.rule]
-        line = Text(f"{rule.severity}", STYLES[rule.severity])
-        line.append(f" {shown(finding.place)}: {rule.meaning}: {shown(finding.what)}{_rows(finding)}", "default")
+        line = display.text(f"{rule.severity} {finding.place}: {rule.meaning}: {finding.what}{_rows(finding)}")
+        line.stylize(STYLES[rule.severity], 0, len(rule.severity))
         display.console.print(line)
-        display.console.print(Text(f"      {rule.advice} [{finding.rule}; {rule.source}]", "dim"))
+        advice = display.text(f"{rule.advice} [{finding.rule}; {rule.source}]", indent="      ")
+        advice.stylize("dim")
+        display.console.print(advice)
     for note in checked.notes:
         display.tell(f"note: {note}")
     errors, warnings = checked.count(Severity.ERROR), checked.count(Severity.WARNING)
     display.tell(
-        f"{checked.source}: {_count(checked.rows, 'row')}, {checked.invalid:,} invalid, "
-        f"{_count(checked.duplicates, 'duplicate')}; {_count(checked.rendered, 'message')} looked at: "
-        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        f"{checked.source}: {count(checked.rows, 'row')}, {checked.invalid:,} invalid, "
+        f"{count(checked.duplicates, 'duplicate')}; {count(checked.rendered, 'message')} looked at: "
+        f"{count(errors, 'error')}, {count(warnings, 'warning')}"
     )
 
 
@@ -93,10 +94,6 @@ def _rows(finding: Finding) -> str:
     if not finding.line:
         return ""
     return f" (line {finding.line})" if finding.rows == 1 else f" ({finding.rows:,} rows, first line {finding.line})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:

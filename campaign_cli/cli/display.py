@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
@@ -20,6 +22,7 @@ from campaign_cli.model.duration import format_duration
 from campaign_cli.model.lifecycle import RowStatus, State
 
 if TYPE_CHECKING:
+    from campaign_cli.config.settings import Settings
     from campaign_cli.engine.preparation import Prepared
     from campaign_cli.engine.progress import LaneProgress, Progress
     from campaign_cli.engine.summary import Summary
@@ -75,7 +78,20 @@ class Display:
 
     def tell(self, line: str) -> None:
         """One plain line."""
-        self.console.print(Text(shown(line)))
+        self.console.print(self.text(line))
+
+    def text(self, line: str, *, indent: str = "") -> Text:
+        """`line` as it is printed; on a terminal in as many lines as it needs, broken between words."""
+        line = f"{indent}{shown(line)}"
+        if self.console.is_terminal:
+            line = fill(
+                line,
+                self.console.width,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        return Text(line)
 
     def answer(self, line: str) -> None:
         """One plain line to somebody who has asked by a signal: also when quiet, then on standard error."""
@@ -100,7 +116,7 @@ class Display:
             self.tell(f"{prepared.name}: {what}")
             return
         self.tell(
-            f"{prepared.name}: sending to {_count(progress.total, 'recipient')} at {_count(lanes, 'provider')} "
+            f"{prepared.name}: sending to {count(progress.total, 'recipient')} at {count(lanes, 'provider')} "
             f"through {where}{_until(progress)}"
         )
 
@@ -128,8 +144,8 @@ class Display:
         ):
             yield
 
-    def finished(self, summary: Summary) -> None:
-        """How it ended."""
+    def finished(self, summary: Summary, settings: Settings) -> None:
+        """How it ended, and what there is to do."""
         if self.json:
             self.say_json(summary_json(summary))
             return
@@ -138,15 +154,23 @@ class Display:
             for state in STATE_ORDER
             if summary.states.get(state)
         )
-        self.console.print(
-            Text(f"{summary.name}: {_count(summary.rows, 'row')}: ") + counts,
-        )
-        speed = f" in {format_duration(summary.seconds)}, {_count(summary.attempts, 'attempt')}"
+        heading = f"{summary.name}: {count(summary.rows, 'row')}"
+        self.console.print(Text(f"{heading}: ") + counts if counts else Text(heading))
+        speed = f" in {format_duration(summary.seconds)}, {count(summary.attempts, 'attempt')}"
         self.tell(f"report: {summary.report}{speed}")
+        if failed := summary.states.get(State.FAILED):
+            self.tell(f"{count(failed, 'message')} could not be made: the report says why")
+        if (uncertain := summary.states.get(State.UNCERTAIN)) and not settings.sandbox:
+            self.tell(
+                f"{count(uncertain, 'message')} may or may not have arrived: look in the relay's log, then say so by "
+                f"`campaign resolve {shlex.quote(summary.name)}`"
+            )
         if summary.remaining:
-            due = summary.next_due
-            later = f" after {local_time(due)}" if due and due > time.time() else ""
-            self.tell(f"{_count(summary.remaining, 'recipient')} left: run the same command again{later}")
+            now, due = time.time(), summary.next_due
+            later = f" after {local_time(due)}" if due and due > now else ""
+            over = settings.not_after is not None and settings.not_after <= now
+            what = ", who are not sent to any more (not_after)" if over else f": run the same command again{later}"
+            self.tell(f"{count(summary.remaining, 'recipient')} left{what}")
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
@@ -177,7 +201,8 @@ def local_time(seconds: float) -> str:
     return at.strftime("%H:%M" if at.date() == today else "%a %d %b, %H:%M")
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """So many of them, in words."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -205,7 +230,7 @@ def live_table(progress: Progress, *, width: int, height: int) -> RenderableType
     parts: list[RenderableType] = [table]
     if hidden := lanes[shown:]:
         left = sum(lane.total - lane.settled for lane in hidden)
-        parts.append(Text(f"and {_count(len(hidden), 'more provider')}, {left:,} left", style="dim"))
+        parts.append(Text(f"and {count(len(hidden), 'more provider')}, {left:,} left", style="dim"))
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
         ProgressBar(total=max(progress.total, 1), completed=progress.settled, width=10 if narrow else 30),
@@ -221,7 +246,7 @@ def _cells(lane: LaneProgress, now: float, started_at: float) -> list[Text]:
         doing = f"waits {format_duration(lane.waiting_until - now)} for {lane.waiting_for}"
         doing += f" ({lane.pace})" if lane.waiting_for == "its budget" else ""
     else:
-        doing = "done" if lane.finished else _count(lane.sessions, "connection")
+        doing = "done" if lane.finished else count(lane.sessions, "connection")
     return [
         Text(lane.provider),
         Text(f"{lane.delivered:,}", style="green"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -68,6 +69,11 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The command line's exit code; errors are said in one line each, on standard error."""
     try:
+        os.getcwd()
+    except OSError as error:
+        click.echo(f"campaign: the current folder cannot be used: {error.strerror}; change to another one", err=True)
+        return ExitCode.USAGE
+    try:
         code = campaign.main(arguments, prog_name="campaign", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -79,8 +85,10 @@ def run(arguments: list[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"campaign: {shown(line)}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("campaign: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click ends the line on which an interrupt is shown, but not that of a question.
+        end = "\n" if isinstance(error, click.Abort) and not error.__cause__ else ""
+        click.echo(f"{end}campaign: interrupted", err=True)
         return ExitCode.INTERRUPTED
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
         if (shortage := shortage_in(error)) is None:

@@ -53,7 +53,7 @@ def settings_of(config: Path | None, **options: Any) -> Settings:
 
 
 def state_folder(settings: Settings) -> StateFolder:
-    """The state folder these settings name. Raises StateError when a file is in its place."""
+    """The state folder these settings name. Raises StateError when it cannot be read."""
     from campaign_cli.ledger.folder import StateFolder, default_root
 
     folder = StateFolder(settings.state or default_root())

@@ -11,6 +11,7 @@ from rich.text import Text
 from campaign_cli.cli.display import STATE_ORDER, STYLES, Display, iso_time, local_time
 from campaign_cli.cli.message_view import message_json, show_message
 from campaign_cli.model.duration import format_duration
+from campaign_cli.model.lifecycle import RowStatus, State
 
 if TYPE_CHECKING:
     from campaign_cli.engine.plan import Plan
@@ -26,6 +27,13 @@ NARROW = 64
 
 SPARED = ("left now", "connections")
 
+LABELS: dict[str, str] = {
+    State.PENDING: "to be sent",
+    State.DELIVERED: "already delivered",
+    RowStatus.INVALID: "invalid: `campaign check` names them",
+}
+"""What a dry run says of a state, where the state's own name would not do."""
+
 
 def show_plan(plan: Plan, display: Display) -> None:
     """The plan, for a person or for a program."""
@@ -37,9 +45,8 @@ def show_plan(plan: Plan, display: Display) -> None:
     console.print()
     for state in STATE_ORDER:
         if count := plan.states.get(state):
-            label = {"pending": "to be sent", "delivered": "already delivered"}.get(state, str(state))
-            console.print(Text(f"{count:>9,} {label}", style=STYLES.get(state, "")))
-    console.print(Text(f"{plan.rows:>9,} rows in the list", style="bold"))
+            console.print(Text(f"{count:>9,} {LABELS.get(state, state)}", style=STYLES.get(state, "")))
+    console.print(Text(f"{plan.rows:>9,} {'row' if plan.rows == 1 else 'rows'} in the list", style="bold"))
     if plan.withdrawn:
         console.print(Text(f"{plan.withdrawn:>9,} of an earlier list are not in this one and are not sent to"))
     console.print()
@@ -72,7 +79,13 @@ def show_plan(plan: Plan, display: Display) -> None:
         length = f"about {format_duration(plan.seconds)}" if plan.seconds else "no longer than the servers take"
         if opens > now:
             length = f"{length} from {local_time(opens)} on, when its window opens"
-        display.tell(f"Started now it would take {length}{end}. The report would go to {plan.report}")
+        last = plan.schedule.not_after
+        if last is not None and last <= now:
+            display.tell("Nobody would be sent to: it is not to be sent any more (not_after)")
+        else:
+            display.tell(f"Started now it would take {length}{end}. The report would go to {plan.report}")
+            if last is not None and last < done:
+                display.tell(f"Whoever is left at {local_time(last)} would not be sent to any more (not_after)")
         if plan.schedule.by_contact:
             display.tell("Each contact has their own hours, by their time zone: that is not in it")
     else:

@@ -122,7 +122,7 @@ def send(
         display.started(prepared, run.progress)
         with display.live(run.progress):
             summary = run.execute()
-        display.finished(summary)
+        display.finished(summary, settings)
         return summary.exit_code
 
 

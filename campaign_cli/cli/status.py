@@ -71,13 +71,13 @@ def status(name: str | None, json: bool, config: Path | None, state: str | None)
 
 
 def _show(campaign: dict[str, Any], *, details: bool) -> None:
-    from campaign_cli.cli.display import STATE_ORDER
+    from campaign_cli.cli.display import STATE_ORDER, count
     from campaign_cli.model.lifecycle import State
 
     order = (*STATE_ORDER, State.SUBMITTING)
     states = campaign["states"]
     counts = ", ".join(f"{states[state]:,} {state}" for state in order if states.get(state))
-    print(f"{campaign['name']}: {campaign['rows']:,} rows: {counts}")
+    print(f"{campaign['name']}: {count(campaign['rows'], 'row')}{': ' if counts else ''}{counts}")
     if campaign["running"]:
         print(shown(f"  running: {campaign['running']}"))
     if details:

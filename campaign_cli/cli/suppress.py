@@ -67,9 +67,10 @@ def list_(json: bool, config: Path | None, state: str | None) -> None:
 
 @suppress.command("import")
 @click.argument("file", metavar="FILE")
+@click.option("--email-column", metavar="NAME", help="The list's address column. [default: email, e-mail, mail ...]")
 @click.option("--reason", default="imported", show_default=True, metavar="TEXT", help="Why; it stands in reports.")
 @config_options
-def import_(file: str, reason: str, config: Path | None, state: str | None) -> None:
+def import_(file: str, email_column: str | None, reason: str, config: Path | None, state: str | None) -> None:
     """Never mail the addresses of FILE again: a list with an address column, or one address a line.
 
     FILE may be - for standard input. Lines that begin with # before the first entry are comments.
@@ -81,7 +82,7 @@ def import_(file: str, reason: str, config: Path | None, state: str | None) -> N
     bad: list[BadRow] = []
 
     def good() -> Iterator[Address]:
-        for each in read_addresses(file, stdin=sys.stdin.buffer):
+        for each in read_addresses(file, email_column=email_column, stdin=sys.stdin.buffer):
             if isinstance(each, BadRow):
                 bad.append(each)
             else:

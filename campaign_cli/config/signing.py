@@ -112,8 +112,10 @@ def _link(key: str, text: str) -> str:
 
 def _mapping(given: Given, parts: _Parts, *, required: tuple[str, ...] = (), example: str) -> dict[str, Any]:
     """What the keys of a mapping are. Raises ValueError."""
-    if not isinstance(given.value, dict) or not set(required) <= set(given.value):
+    if not isinstance(given.value, dict):
         raise ValueError(f"must be keys and values, {example}")
+    if missing := [key for key in required if key not in given.value]:
+        raise ValueError(f"has no {' and no '.join(missing)}: write it as keys and values, {example}")
     entries = list(given.value.items())
     if unknown := next((key for key, _ in entries if key not in parts), None):
         raise ValueError(f"{unknown!r} is not understood: there are {', '.join(parts)}")

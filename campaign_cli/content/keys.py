@@ -158,7 +158,10 @@ def new_key(path: Path, algorithm: Algorithm, *, domain: str, selector: str, bit
             file.flush()
             os.fsync(descriptor)
     except FileExistsError:
-        raise StateError(f"{path} is there already, and a key is never written over: name another file") from None
+        raise StateError(
+            f"{path} is there already, and a key is never written over: name another file with --output, "
+            "or make another key with --selector"
+        ) from None
     except OSError as error:
         raise StateError(f"{path}: the key cannot be written: {error.strerror}") from None
     return DkimKey(domain, selector, pem)

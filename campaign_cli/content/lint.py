@@ -210,7 +210,7 @@ def _unsubscribing(message: EmailMessage, text: str, page: _Page | None, html: s
     elif html is not None and len(html[: min(leaves)].encode()) > EARLY:
         yield Finding("unsubscribe.late", "HTML part", f"it begins after {len(html[: min(leaves)].encode()):,} octets")
     if not header:
-        yield Finding("unsubscribe.header", "header", "it is not there")
+        yield Finding("unsubscribe.header", "header", "mailboxes show no button to leave")
         return
     if not links or str(message["List-Unsubscribe-Post"] or "").strip() != "List-Unsubscribe=One-Click":
         what = "has no https link" if not links else "comes without List-Unsubscribe-Post"

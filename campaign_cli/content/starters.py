@@ -26,5 +26,7 @@ def start(name: str, folder: Path) -> list[str]:
             made = shutil.copytree(SHIPPED / name, Path(place) / name, copy_function=shutil.copyfile)
             os.rename(made, folder)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}; name a folder that is not there yet") from None
+        # Of copies that fail there is a list: what was copied, to where, and why not.
+        why = error.strerror or error.args[0][0][2]
+        raise UsageError(f"{folder} cannot be made: {why}; name a folder that is not there yet") from None
     return sorted(file.name for file in folder.iterdir())

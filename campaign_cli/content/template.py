@@ -287,4 +287,4 @@ def _filled_in(utm: tuple[tuple[str, str], ...], path: Path, variant: str) -> tu
 
 def _unknown(name: str, columns: Collection[str]) -> str:
     near = difflib.get_close_matches(name, columns, n=1)
-    return f"{name!r} is not a column of the list" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"{name!r} is not a column of the list" + (f" (did you mean {near[0]!r}?)" if near else "")

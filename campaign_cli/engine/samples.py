@@ -49,7 +49,11 @@ def contacts_from(
         if len(found) == count:
             break
     if line and not found:
-        where = f"its rows are on lines {first} to {last}" if last < line else "a row that goes on there began before"
+        where = "a row that goes on there began before"
+        if line < first:
+            where = f"its first row is on line {first}"
+        elif last < line:
+            where = f"its rows are on lines {first} to {last}"
         raise UsageError(f"{contacts.source}: no row begins on line {line}: {where if last else 'it has no rows'}")
     return found
 

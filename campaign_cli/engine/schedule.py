@@ -13,13 +13,13 @@ from campaign_cli.policy import hours
 
 
 class Schedule:
-    """Moments are UTC seconds."""
+    """Moments are UTC seconds. From `not_after` on nobody is sent to; None: there is no such moment."""
 
     def __init__(self, settings: Settings) -> None:
         self._hours = settings.window
         self._zone = settings.timezone
         self._column = settings.timezone_column
-        self._not_after = settings.not_after
+        self.not_after = settings.not_after
 
     @property
     def by_contact(self) -> bool:
@@ -35,8 +35,8 @@ class Schedule:
         ends = []
         if self._hours and not self.by_contact:
             ends.append((hours.closes(self._hours, now, self._zone), "its window is over"))
-        if self._not_after is not None:
-            ends.append((self._not_after, "it is not to be sent any more (not_after)"))
+        if self.not_after is not None:
+            ends.append((self.not_after, "it is not to be sent any more (not_after)"))
         return min(ends, default=None)
 
     def opens_for(self, recipient: Recipient, now: float) -> float:

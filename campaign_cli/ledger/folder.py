@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,17 @@ class StateFolder:
         return sorted(path.parent.name for path in folders.glob("*/ledger.db")) if folders.is_dir() else []
 
     def check(self) -> None:
-        """That no file is in the folder's place. Raises StateError."""
-        if os.path.isfile(self.root):
-            raise StateError(f"the state folder {self.root} is a file: name a folder with --state")
+        """That the folder can be read, or is not there yet. Raises StateError."""
+        try:
+            if not stat.S_ISDIR(os.stat(self.root).st_mode):
+                raise StateError(f"the state folder {self.root} is a file: name a folder with --state")
+            os.stat(self.shared)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StateError(
+                f"the state folder {self.root} cannot be read: {error.strerror}; name another with --state"
+            ) from None
 
     def check_local(self) -> None:
         """That the folder is on a file system of this machine alone. Raises StateError."""

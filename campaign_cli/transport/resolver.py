@@ -56,7 +56,7 @@ class Resolver:
             return self._unconfigured
         said = await self._ask(name.root, rdatatype.NS, min(TROUBLE_AFTER, self._resolver.lifetime))
         if isinstance(said, QueryMessage):
-            return "" if said.rcode() == rcode.NOERROR else "it says that there is no DNS at all"
+            return "" if said.rcode() == rcode.NOERROR else "the nameserver says that DNS has no root"
         return said.reason if said.lost else ""
 
     async def mail_hosts(self, domain: str) -> MailHosts | Unresolved:

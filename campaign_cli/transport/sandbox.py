@@ -88,7 +88,10 @@ class Sandbox:
             return REFUSED_CONTENT[failure]
         if failure == "later" and self._first(address):
             return LATER
-        self._keep(address, envelope.original_content or b"")
+        try:
+            self._keep(address, envelope.original_content or b"")
+        except OSError as error:
+            return f"452 4.3.1 The sandbox cannot keep the message: {error.strerror}"
         if failure == "drop":
             _cut(server)
         return TAKEN
@@ -98,11 +101,16 @@ class Sandbox:
         return self._seen[address] == 1
 
     def _keep(self, address: str, content: bytes) -> None:
-        self.received += 1
         safe = "".join(letter if letter.isalnum() or letter in "@.+-_" else "_" for letter in address)[:100]
-        file = os.open(self.folder / f"{self.received:06d}-{safe}.eml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "wb") as kept:
-            kept.write(content)
+        path = self.folder / f"{self.received + 1:06d}-{safe}.eml"
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(file, "wb") as kept:
+                kept.write(content)
+        except OSError:
+            path.unlink()
+            raise
+        self.received += 1
 
 
 def _failure(address: str) -> str:

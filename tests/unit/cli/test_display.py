@@ -64,3 +64,12 @@ def test_what_is_busy_says_how_far_it_is_and_nothing_to_a_pipe(terminal: bool) -
         so_far("1,234 messages made")
     assert ("checking list.csv: 1,234 messages made ..." in said.getvalue()) is terminal
     assert bool(said.getvalue()) is terminal
+
+
+def test_on_a_terminal_a_line_breaks_between_words_and_a_long_word_stays_whole() -> None:
+    display = Display(quiet=False, json=False)
+    for terminal, lines in ((True, ["report:", "a-very-long-name-of-a-report.csv", "in 2 s"]), (False, None)):
+        said = io.StringIO()
+        display.console = Console(width=20, force_terminal=terminal, color_system=None, file=said, soft_wrap=True)
+        display.tell(line := "report: a-very-long-name-of-a-report.csv in 2 s")
+        assert [each.rstrip() for each in said.getvalue().splitlines()] == (lines or [line])

@@ -33,14 +33,30 @@ def test_it_says_the_same_to_programs_and_writes_nothing_over(capsys: pytest.Cap
     assert run(arguments) == 0
     said = json.loads(capsys.readouterr().out)
     key = read_key(Path(said["key"]), domain="y.example", selector="s1")
-    assert said == {"key": "y.example.s1-ed25519.pem", "name": key.name, "type": "TXT", "value": key.record}
+    assert said == {"key": "y.example.s1.pem", "name": key.name, "type": "TXT", "value": key.record}
     assert run(arguments) == 74
     assert "never written over" in capsys.readouterr().err
     assert read_key(Path(said["key"]), domain="y.example", selector="s1") == key
 
 
+def test_two_keys_of_a_domain_have_two_names_in_dns(capsys: pytest.CaptureFixture[str]) -> None:
+    names = []
+    for options in ([], ["--ed25519"]):
+        assert run(["dkim", "new", "y.example", "--json", *options]) == 0
+        made = json.loads(capsys.readouterr().out)
+        names.append(made["name"])
+        assert made["key"] == f"y.example.{made['name'].partition('.')[0]}.pem"
+    assert len(set(names)) == 2
+
+
 @pytest.mark.parametrize(
-    "arguments", [["no domain"], ["y.example", "--selector", "a b"], ["y.example", "--bits", "512"]]
+    "arguments",
+    [
+        ["no domain"],
+        ["y.example", "--selector", "a b"],
+        ["y.example", "--bits", "512"],
+        ["y.example", "--ed25519", "--bits", "2048"],
+    ],
 )
 def test_what_cannot_be_is_told(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(["dkim", "new", *arguments]) == 64

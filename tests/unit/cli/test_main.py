@@ -1,5 +1,6 @@
 import io
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,7 @@ def test_a_template_that_names_what_the_list_has_not_is_told_with_all_else(capsy
     code, lines = said(["send", "list.csv", "-t", "bad.txt"], capsys)
     assert (code, lines[0], len(lines), lines[-1]) == (
         65,
-        "campaign: bad.txt:5: 'nam' is not a column of the list; did you mean 'name'?; the list's columns are: email, "
+        "campaign: bad.txt:5: 'nam' is not a column of the list (did you mean 'name'?); the list's columns are: email, "
         "name",
         4,
         f"campaign: {NO_RELAY}",
@@ -264,6 +265,16 @@ def test_who_says_no_to_the_question_is_told_that_nothing_was_sent(
     assert sent(["list.csv", "-t", "hello.txt", *RELAY], capsys) == (130, "nothing was sent\n", "")
 
 
+def test_an_interrupted_question_is_said_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("list.csv").write_text("email,name\n" + "".join(f"p{number}@example.org,P\n" for number in range(301)))
+    monkeypatch.setattr(Display, "can_ask", True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, _, err = sent(["list.csv", "-t", "hello.txt", *RELAY], capsys)
+    assert (code, err) == (130, "\ncampaign: interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["status", "report"])
 def test_a_name_that_no_folder_can_have_is_a_name_of_no_campaign(
     command: str, capsys: pytest.CaptureFixture[str]
@@ -276,6 +287,21 @@ def test_a_file_is_no_state_folder(capsys: pytest.CaptureFixture[str]) -> None:
     told = ["campaign: the state folder list.csv is a file: name a folder with --state"]
     for command in ("status", "providers", "suppress add a@example.org"):
         assert said([*command.split(), "--state", "list.csv"], capsys) == (74, told)
+
+
+def test_a_folder_that_cannot_be_read_is_told_by_whatever_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["campaign: the state folder list.csv/x cannot be read: Not a directory; name another with --state"]
+    for command in ("status", "providers", "report x", "suppress list", "send list.csv -t hello.txt --dry-run"):
+        assert said([*command.split(), "--state", "list.csv/x"], capsys) == (74, told)
+
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    Path("../gone").rmdir()
+    assert run(["status"]) == 64
+    told = ["campaign: the current folder cannot be used: No such file or directory; change to another one"]
+    assert capsys.readouterr().err.splitlines() == told
 
 
 def test_a_state_folder_that_is_there_keeps_its_permissions_and_a_new_one_is_private() -> None:
@@ -294,6 +320,45 @@ def test_standard_input_is_a_list_of_addresses_to_suppress(
     out, err = capsys.readouterr()
     assert out == "1 suppressed that were not before\n"
     assert err.startswith("standard input:2: nobody: ")
+
+
+def test_an_address_column_of_another_name_is_one_to_suppress_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("list.csv").write_text("name,who\nAnn,ann@example.org\n")
+    assert run(["suppress", "import", "list.csv"]) == 65
+    assert "name the address column with --email-column" in capsys.readouterr().err
+    assert run(["suppress", "import", "list.csv", "--email-column", "who"]) == 0
+    assert capsys.readouterr().out == "1 suppressed that were not before\n"
+
+
+def test_a_dry_run_says_that_an_offer_is_over_and_where_invalid_rows_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("list.csv").write_text("email,name\nann@example.org,Ann\nnobody,Bob\n")
+    arguments = ["list.csv", "-t", "hello.txt", "--dry-run", "--rate", "default=1/d", "--not-after"]
+    code, out, err = sent([*arguments, "2020-01-01T00:00Z"], capsys)
+    assert (code, err) == (0, "")
+    assert "\n        1 invalid: `campaign check` names them\n        2 rows in the list\n" in out
+    assert "\nNobody would be sent to: it is not to be sent any more (not_after)\n" in out
+    assert "Started now" not in out
+
+    Path("list.csv").write_text("email,name\nann@example.org,Ann\nbob@example.org,Bob\n")
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    out = sent([*arguments, soon.isoformat(timespec="minutes")], capsys)[1]
+    assert "Started now it would take about " in out
+    assert " would not be sent to any more (not_after)\n" in out
+
+
+def test_when_an_offer_is_over_nobody_is_told_to_run_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["list.csv", "-t", "hello.txt", *RELAY, "--not-after", "2020-01-01T00:00Z"]
+    code, out, _ = sent(arguments, capsys)
+    assert (code, out.splitlines()[-1]) == (75, "1 recipient left, who are not sent to any more (not_after)")
+
+
+def test_a_list_without_rows_has_no_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("list.csv").write_text("email,name\n")
+    assert "list-hello: 0 rows\n" in sent(["list.csv", "-t", "hello.txt", *RELAY], capsys)[1]
+    assert run(["status"]) == 0
+    assert capsys.readouterr().out == "list-hello: 0 rows\n"
 
 
 def test_a_log_that_cannot_be_written_is_told_once_and_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

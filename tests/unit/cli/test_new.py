@@ -47,6 +47,9 @@ def test_nothing_is_written_over_and_nothing_is_left_half_made(
     assert run(["new", str(tmp_path / "other")]) == 64
     assert sorted(file.name for file in tmp_path.iterdir()) == ["spring"]
     assert run(["new", str(tmp_path / "none/there")]) == 64
+    monkeypatch.setattr("shutil.copyfile", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert run(["new", str(tmp_path / "full")]) == 64
+    assert "full cannot be made: [Errno 28] No space left on device; name a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", STARTERS)

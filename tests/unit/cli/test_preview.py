@@ -63,6 +63,7 @@ def test_a_row_is_named_by_the_line_on_which_it_begins(capsys: pytest.CaptureFix
     ("options", "code", "said"),
     [
         (("--row", "4"), 64, "list.csv: no row begins on line 4: a row that goes on there began before"),
+        (("--row", "1"), 64, "list.csv: no row begins on line 1: its first row is on line 2"),
         (("--row", "70"), 64, "list.csv: no row begins on line 70: its rows are on lines 2 to 7"),
         (("--row", "5"), 65, "list.csv:5: 'nobody' cannot be written to: "),
         (("--email", "eve@example.org"), 64, "eve@example.org is not on the list list.csv"),

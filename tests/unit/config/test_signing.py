@@ -29,7 +29,10 @@ NOTHING_ELSE = (
     ("text", "said"),
     [
         ("dkim: key.pem", ["FILE:1: dkim: " + KEYS_AND_VALUES]),
-        ("dkim: {domain: example.org, key: k}", ["FILE:1: dkim: " + KEYS_AND_VALUES]),
+        (
+            "dkim: {domain: example.org, key: k}",
+            ["FILE:1: dkim: has no selector: write it as keys and values, such as {"],
+        ),
         (
             "dkim:\n- {domain: example.org, selector: s, key: k, file: x}\n- {domain: -, selector: s, key: k}\n- 7",
             [

@@ -41,9 +41,9 @@ def test_every_unknown_variable_is_told_with_its_line_a_near_column_and_all_colu
     text += "Hi {{ name }}\n{{ emial }}{{ qq }}{% include 'foot.txt' %}"
     there = "the list's columns are: email, name"
     assert check(tmp_path, text, "name", "email").split("\n") == [
-        f"mail.txt:3: 'nmae' is not a column of the list; did you mean 'name'?; {there}",
+        f"mail.txt:3: 'nmae' is not a column of the list (did you mean 'name'?); {there}",
         f"mail.txt:4: 'idd' is not a column of the list; {there}",
-        f"mail.txt:7: 'emial' is not a column of the list; did you mean 'email'?; {there}",
+        f"mail.txt:7: 'emial' is not a column of the list (did you mean 'email'?); {there}",
         f"mail.txt:7: 'qq' is not a column of the list; {there}",
         f"foot.txt:2: 'zzz' is not a column of the list; {there}",
     ]

@@ -146,7 +146,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_every_variants_columns_are_checked_and_the_list_may_have_none_of_that_name(tmp_path: Path) -> None:
     template = load_template(written(tmp_path, "variants: {a: One, b: 'Two {{ nmae }}'}\n"))
-    with pytest.raises(TemplateError, match=r"page.html:2: 'nmae' is not a column of the list; did you mean 'name'"):
+    with pytest.raises(TemplateError, match=r"page.html:2: 'nmae' is not a column of the list .did you mean 'name'"):
         template.check(["name"])
     with pytest.raises(TemplateError, match=r"page.html:3: variants: the list has a column 'variant', too: rename it"):
         load_template(written(tmp_path)).check(["name", "variant"])

@@ -1,9 +1,11 @@
 import asyncio
+import errno
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 from hypothesis import given
@@ -197,3 +199,20 @@ def test_it_is_reached_by_its_own_address_only(tmp_path: Path) -> None:
         return sandbox.host
 
     assert during(tmp_path, act) == "127.0.0.1"
+
+
+def test_what_cannot_be_kept_is_not_taken_and_leaves_no_half_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, _: str) -> NoReturn:
+        os.close(descriptor)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def act(sandbox: Sandbox) -> list[tuple[str, ...]]:
+        with monkeypatch.context() as patched:
+            patched.setattr("campaign_cli.transport.sandbox.os.fdopen", full)
+            first = await transaction(sandbox, "ann@gmail.com")
+        return [first, await transaction(sandbox, "ann@gmail.com")]
+
+    assert during(tmp_path, act) == [(RECIPIENT_TAKEN, GO_ON, "452 4.3.1"), ARRIVES]
+    assert kept(tmp_path) == {"000001-ann@gmail.com.eml": MESSAGE}
