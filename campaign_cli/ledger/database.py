@@ -217,6 +217,17 @@ def _sql(name: str) -> str:
 
 @cache
 def statements(name: str) -> dict[str, str]:
-    """The statements of `sql/<name>.sql`, by the name that stands above each."""
+    """The statements of `sql/<name>.sql`, by the name that stands above each, without comments and indentation: apsw
+    looks a statement up by all its text, for every row of an `executemany`."""
     parts = re.split(r"^-- name: (\w+)\n", _sql(name), flags=re.MULTILINE)
-    return {key: text.strip() for key, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        key: " ".join(re.sub(r"^--.*", "", text, flags=re.MULTILINE).split())
+        for key, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+@cache
+def of_rows(statement: str, count: int) -> str:
+    """An INSERT of one row of VALUES, as one of `count` rows."""
+    head, row, tail = re.split(r"(?<=VALUES )(\(.*?\))", statement, maxsplit=1)
+    return head + ", ".join([row] * count) + tail

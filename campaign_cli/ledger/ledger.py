@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from campaign_cli.ledger.changes import Change, in_turns
-from campaign_cli.ledger.database import disk_failed, open_database, roomy, transaction, translated
+from campaign_cli.ledger.database import disk_failed, of_rows, open_database, roomy, transaction, translated
 from campaign_cli.ledger.entries import Batch, Entry
 from campaign_cli.ledger.owner import owner_here
 from campaign_cli.ledger.shared import SharedState
@@ -29,6 +29,9 @@ from campaign_cli.model.recipient import Recipient
 CHECKPOINTED_AT_ONCE = 8192
 """Pages (32 MiB) of the log after which a commit writes them to the database and waits for the disk: SQLite's own 1000
 would make it wait every tenth of a second of a fast run, for pages that are about to change again."""
+
+ENROLLED_AT_ONCE = 16
+"""Recipients that one statement enrols: a row costs a third less than alone. More gain nothing."""
 
 
 class Ledger(LedgerView):
@@ -133,7 +136,10 @@ class Ledger(LedgerView):
 
     def _enrol_entries(self, entries: list[Entry], listing: int) -> None:
         before = self._connection.total_changes()
-        self._connection.executemany(self._sql["enrol"], [(*entry, listing) for entry in entries])
+        for first in range(0, len(entries), ENROLLED_AT_ONCE):
+            some = entries[first : first + ENROLLED_AT_ONCE]
+            values = [value for entry in some for value in (*entry, listing)]
+            self._connection.execute(of_rows(self._sql["enrol"], len(some)), values)
         if self._connection.total_changes() - before != len(entries):
             # An entry of which nothing came is another's address once more.
             named = [

@@ -25,6 +25,9 @@ MEASURED_ON = "CAMPAIGN_MEASURED_ON"
 PYTHON = os.environ.get(MEASURED_ON) or str(_VENV if _VENV.exists() else sys.executable)
 """The Python that has campaign and its libraries."""
 
+# What is installed has its bytecode beside it; a checkout gets it in the first run, unless that is forbidden.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 TIMEOUT = 600.0
 """Seconds that anything may take."""
 
