@@ -78,6 +78,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = {}
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its figures over."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["crash figures"] = {name: dict(counts) for name, counts in session.config.stash[FIGURES].items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """To the one that shows them: of what is the most, the most; of all else the sum."""
+    for name, counts in getattr(node, "workeroutput", {}).get("crash figures", {}).items():
+        whole = node.config.stash[FIGURES].setdefault(name, Counter())
+        for what, n in counts.items():
+            whole[what] = max(whole[what], n) if "most" in what else whole[what] + n
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     figures = terminalreporter.config.stash[FIGURES]
     if figures:

@@ -195,7 +195,7 @@ def mutated(mutation: Mutation, folder: Path) -> None:
 
 def failures(tests: tuple[str, ...], folder: Path) -> int | None:
     """How many of the tests failed; None: they could not be run."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "--maxfail=3", *tests]
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "--tb=no", "--maxfail=3", *tests]
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode not in (0, 1):

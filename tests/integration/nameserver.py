@@ -1,5 +1,6 @@
 """NSD, a real authoritative nameserver, on loopback: the one on PATH or Debian's, unpacked and not installed."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -71,12 +72,15 @@ def _find() -> tuple[str, dict[str, str]]:
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "campaign-tests" / "nsd"
     binary = root / "usr/sbin/nsd"
     try:
-        if not binary.exists():
-            root.mkdir(parents=True, exist_ok=True)
-            download = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *PACKAGES]
-            subprocess.run(download, cwd=root, check=True, capture_output=True, timeout=100)
-            for archive in root.glob("*.deb"):
-                subprocess.run(["dpkg", "-x", archive, root], check=True, capture_output=True, timeout=30)
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / "lock").open("w") as lock:
+            # Tests run in several processes.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not binary.exists():
+                download = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *PACKAGES]
+                subprocess.run(download, cwd=root, check=True, capture_output=True, timeout=100)
+                for archive in root.glob("*.deb"):
+                    subprocess.run(["dpkg", "-x", archive, root], check=True, capture_output=True, timeout=30)
         libraries = ":".join(map(str, (root / "usr/lib").glob("*-linux-gnu")))
         environment = os.environ | {"LD_LIBRARY_PATH": libraries}
         subprocess.run([binary, "-v"], env=environment, check=True, capture_output=True, timeout=10)

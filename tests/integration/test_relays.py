@@ -66,10 +66,10 @@ def test_a_relay_that_ends_and_comes_back_costs_nobody_an_attempt_and_nobody_get
     way = [row["route"] for row in sorted(rows, key=lambda row: row["last_attempt_at"])]
     assert (way[0], way[-1]) == ("first", "first")
     assert 50 < Counter(way)["second"] < 450
-    assert [line for line in out.splitlines() if line.startswith("relay ")] == [
-        "relay first: cannot connect: Connection refused",
-        "relay first works again",
-    ]
+    down, again = [line for line in out.splitlines() if line.startswith("relay ")]
+    # Reset, when it was killed before it had accepted.
+    assert re.fullmatch("relay first: cannot connect: Connection (refused|reset by peer)", down)
+    assert again == "relay first works again"
 
 
 @pytest.mark.parametrize(

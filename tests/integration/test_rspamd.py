@@ -107,3 +107,9 @@ def test_rspamd_does_find_what_is_wrong(rspamd: str) -> None:
     content = b"From: a@x.example\r\nSubject: x\r\nContent-Type: text/html\r\n\r\n<p>x</p>\r\n"
     bad = verdict(rspamd, content, "a@x.example", "b@y.example")[1]
     assert {"MISSING_DATE", "MISSING_MID", "MIME_HTML_ONLY"} <= bad
+
+
+def test_campaign_check_asks_it_about_the_first_message(campaign, rspamd: str) -> None:
+    campaign.write_list([["email", "name", "number"], ["a@yahoo.com", "A", "1"]])
+    said = campaign("check", "list.csv", "-t", "hello.txt", "--rspamd", rspamd.removesuffix("/checkv2"), "--json")
+    assert "rspamd says" in said.out

@@ -8,6 +8,12 @@ from campaign_cli.cli.display import Display, live_table
 from campaign_cli.engine.progress import LaneProgress, Progress
 
 
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+
+
 def screen(lanes: list[LaneProgress], *, width: int = 80, height: int = 12) -> list[str]:
     """The live table's lines on a terminal of this size."""
     console = Console(width=width, height=height, force_terminal=True, color_system=None, file=io.StringIO())
