@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -109,14 +109,22 @@ class Pages:
         return skeleton(made), more | deciding(made) | words(given) - words(made)
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
-        with_words = [
-            word(number) if value is None else link_word(number) if value is _LINK else value
-            for number, value in enumerate(kept)
-        ]
-        bones = skeleton(self._laid_out("".join(filled(page, with_words))))
-        # Where the layout depends on how long the values are, as in a table, each page is laid out by itself.
-        alone = self._laid_out("".join(filled(page, values)))
-        return bones if "".join(filled(bones, _said(values))) == alone else None
+        bones = skeleton(self._laid_out("".join(filled(page, _worded(kept, range(len(kept)))))))
+        # Where the layout depends on what the values are, each page is laid out by itself: on how long they are, as in a
+        # table, or on whether two are the same, as in a link that is named by another value.
+        alike = _worded(kept, [0] * len(kept))
+        for given, shown in ((values, _said(values)), (alike, alike)):
+            if "".join(filled(bones, shown)) != self._laid_out("".join(filled(page, given))):
+                return None
+        return bones
+
+
+def _worded(kept: Kept, numbers: Iterable[int]) -> list[str]:
+    """The values that take part in the layout, and words of these numbers for the others."""
+    return [
+        word(number) if value is None else link_word(number) if value is _LINK else value
+        for number, value in zip(numbers, kept, strict=True)
+    ]
 
 
 def _said(values: Sequence[str]) -> list[str]:

@@ -65,6 +65,8 @@ class Lane:
         """By route, while sessions take what they are granted."""
         self._asking = False
         self._stopping = False
+        self._leaving = False
+        """Whether it ends with the last answer, though messages are ready."""
 
     async def drain(self) -> None:
         """Until nothing is left that comes due within the run's patience, or the run stops."""
@@ -106,6 +108,7 @@ class Lane:
     def _turn(self) -> float:
         """See to what is needed now; seconds until something may be again, if nothing happens before. 0.0: done."""
         self._wake.clear()
+        self._leaving = False
         if self._stopping:
             return UNTIL_WOKEN if self._in_flight else 0.0
         self._pool.tidy()
@@ -162,8 +165,11 @@ class Lane:
 
     def _await(self, seconds: float, what: str, *, leave: bool) -> float:
         """Wait; but if `leave`, what has to wait for longer than the run's patience is for another run."""
-        if not leave or seconds <= self._rooms.patience or self._in_flight:
+        if not leave or seconds <= self._rooms.patience:
             return self._rest(seconds, what)
+        self._leaving = bool(self._in_flight)
+        if self._leaving:
+            return UNTIL_WOKEN
         self._supply.clear()
         return 0.0
 
@@ -278,7 +284,7 @@ class Lane:
             self._wake.set()
         else:
             self._supply.let_go(ready.message)
-        if self._stopping or not (self._in_flight or self._ready):
+        if self._stopping or not (self._in_flight or (self._ready and not self._leaving)):
             self._wake.set()
 
     def idle(self, session: Session) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from campaign_cli.engine.lane import LONGEST_REST
+
 ROWS = 600
 
 WARMUP = "{start: 50/d, growth: 1.5, until: 20000/d}"
@@ -116,8 +118,11 @@ def test_a_relay_that_warms_up_sends_a_days_share_and_leaves_the_rest_for_tomorr
     planned = campaign("send", "list.csv", "--dry-run").out
     assert "about 4 d" in planned
     for run in range(2):
+        started = time.monotonic()
         ended = campaign("send", "list.csv", "--yes")
         assert (ended.code, len(server.taken())) == (75, 50), ended
+        # It ends with the last answer.
+        assert time.monotonic() - started < LONGEST_REST / 2
         # What is left takes as long as the whole: today's share is gone.
         assert told_end(ended.out) - told_end(planned) < timedelta(minutes=5), run
     shown = campaign("providers")

@@ -30,6 +30,7 @@ TABLE: Skeleton = ("<table><tr><td>", 0, "</td><td>b</td></tr><tr><td>c</td><td>
 @settings(max_examples=300)
 @given(st.tuples(st.sampled_from(PAGES), st.lists(st.tuples(VALUE, VALUE), min_size=1, max_size=4)))
 @example((TABLE, [("Ann", "Cork"), ("A", "London"), ("Bartholomew", "x")]))
+@example((PAGES[-1], [("https://x.example/a", "mailto:a@x.example"), ("https://x.example/a", "https://x.example/a")]))
 def test_the_text_of_a_shape_is_that_of_the_whole_page_whatever_its_values(
     case: tuple[Skeleton, list[tuple[str, str]]],
 ) -> None:
