@@ -110,8 +110,8 @@ class Pages:
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
         bones = skeleton(self._laid_out("".join(filled(page, _worded(kept, range(len(kept)))))))
-        # Where the layout depends on what the values are, each page is laid out by itself: on how long they are, as in a
-        # table, or on whether two are the same, as in a link that is named by another value.
+        # Where the layout depends on what the values are, each page is laid out by itself: on how long they are, as in
+        # a table, or on whether two are the same, as in a link that is named by another value.
         alike = _worded(kept, [0] * len(kept))
         for given, shown in ((values, _said(values)), (alike, alike)):
             if "".join(filled(bones, shown)) != self._laid_out("".join(filled(page, given))):

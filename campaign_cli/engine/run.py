@@ -94,6 +94,7 @@ class Run:
                         raise
         self._report()
         if stopped_by := self._stop.unexpected or self._stop.error:
+            self._tell(f"report: {self._prepared.report}")
             raise stopped_by
         return self._summary(started)
 

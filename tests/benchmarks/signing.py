@@ -42,7 +42,8 @@ def signing(shop: Workshop) -> Result:
     contestants: dict[str, Measure | str] = {"campaign": sent((domain, key)), UNSIGNED: sent(None), BARE: bare}
     found = alternated(contestants, shop.rounds, shop.tell)
     what = f"campaign send, RSA-2048, {count:,} rows"
-    aims = {BARE: Aim("ratio", 0.75)}
+    # Where signing and sending share the cores, no program reaches three quarters of what signing alone would.
+    aims = {BARE: Aim("ratio", 0.75), BOTH: Aim("ratio", 0.75)}
     rounds = zip(found[UNSIGNED].rounds, found[BARE].rounds, strict=False)
     both = [1 / (1 / unsigned + 1 / bare) for unsigned, bare in rounds]
     found[BOTH] = Series(BOTH, tuple(both), found[UNSIGNED].trouble or found[BARE].trouble)

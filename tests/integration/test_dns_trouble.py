@@ -89,6 +89,7 @@ def test_a_nameserver_that_dies_in_mid_run_costs_few_a_wait_and_nobody_twice(cam
     assert ended.out.count("DNS cannot be asked") == 1, ended
     if server.direct:
         assert ended.code == 69, ended
+        assert "\nreport: " in ended.out
         assert "DNS cannot be asked (DNS does not answer in time), and it alone knows where mail goes" in ended.err
         assert states["deferred"] <= DOMAINS // 4
     else:

@@ -59,7 +59,8 @@ GROUP, SEND = " [OPTIONS] COMMAND [ARGS]...", " send [OPTIONS] LIST"
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
-        ("sned", usage(GROUP, "No such command 'sned'.")),
+        ("sned", usage(GROUP, "No such command 'sned': did you mean 'send'?")),
+        ("xyz", usage(GROUP, "No such command 'xyz'.")),
         ("--nope", usage(GROUP, "No such option '--nope'.")),
         ("send", usage(SEND, "Missing argument 'LIST'.")),
         ("send list.csv --limit many", usage(SEND, "Invalid value for '--limit': 'many' is not a valid integer.")),
