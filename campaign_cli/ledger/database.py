@@ -43,6 +43,9 @@ ROOMY_CACHE = 24 * 1024
 """KiB of pages kept in memory while a list is enrolled. Addresses come in no order: with less, the pages of their index
 are written and read again and again, and a million of them take a third longer."""
 
+NO_MEMORY = (apsw.SQLITE_IOERR_NOMEM, apsw.SQLITE_IOERR_SHMMAP)
+"""What SQLite calls an error of the disk, and is one of memory: the second is of mmap(2), for the log's index."""
+
 SCHEMA_VERSIONS = {"ledger-schema": 3, "shared-schema": 5}
 """Kept in SQLite's user_version. A file with a lower one is an earlier release's, and is brought up to date."""
 
@@ -196,9 +199,9 @@ def translated(path: Path) -> Iterator[None]:
         raise StateError(f"{path} is damaged ({error}): restore it from a backup; do not send without it") from error
     except apsw.BusyError as error:
         raise StateError(f"{path} is locked by another program: end it, or use another --state folder") from error
-    except apsw.IOError as error:
-        raise disk_failed(path, str(error)) from error
-    except apsw.NoMemError as error:
+    except (apsw.IOError, apsw.NoMemError) as error:
+        if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) not in NO_MEMORY:
+            raise disk_failed(path, str(error)) from error
         raise ResourceError(f"{path}: memory is short; make room and run again") from error
     except (apsw.Error, OSError) as error:
         raise StateError(f"{path} cannot be used: {error}") from error

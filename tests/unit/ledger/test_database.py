@@ -3,11 +3,12 @@ import signal
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
-from campaign_cli.ledger.database import check_release, open_database
+from campaign_cli.ledger.database import check_release, open_database, translated
 from campaign_cli.ledger.shared import SCHEMA
-from campaign_cli.model.errors import StateError
+from campaign_cli.model.errors import CampaignError, ResourceError, StateError
 
 
 class HeardError(Exception):
@@ -49,3 +50,21 @@ def test_an_sqlite_that_can_lose_commits_opens_nothing_for_writing(
 @pytest.mark.parametrize("release", ["3.51.3", "3.52.0", "3.100.0", "4.0"])
 def test_an_sqlite_with_the_fix_is_used(release: str) -> None:
     check_release(release)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (apsw.IOError("disk I/O error"), StateError, "look at what the system's log says of the disk"),
+        (apsw.SQLITE_IOERR_FSYNC, StateError, "look at what the system's log says of the disk"),
+        (apsw.SQLITE_IOERR_NOMEM, ResourceError, "memory is short"),
+        (apsw.SQLITE_IOERR_SHMMAP, ResourceError, "memory is short"),
+        (apsw.NoMemError("out of memory"), ResourceError, "memory is short"),
+    ],
+)
+def test_an_error_of_the_disk_that_is_one_of_memory_is_told_as_that(
+    error: Exception | int, kind: type[CampaignError], said: str
+) -> None:
+    raised = apsw.exception_for(error) if isinstance(error, int) else error
+    with pytest.raises(kind, match=said), translated(Path("ledger.db")):
+        raise raised
