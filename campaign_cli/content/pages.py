@@ -109,11 +109,14 @@ class Pages:
         return skeleton(made), more | deciding(made) | words(given) - words(made)
 
     def _text(self, page: Skeleton, kept: Kept, values: Sequence[str]) -> Skeleton | None:
-        bones = skeleton(self._laid_out("".join(filled(page, _worded(kept, range(len(kept)))))))
+        apart, alike = _worded(kept, range(len(kept))), _worded(kept, [0] * len(kept))
+        bones = skeleton(self._laid_out("".join(filled(page, apart))))
         # Where the layout depends on what the values are, each page is laid out by itself: on how long they are, as in
         # a table, or on whether two are the same, as in a link that is named by another value.
-        alike = _worded(kept, [0] * len(kept))
-        for given, shown in ((values, _said(values)), (alike, alike)):
+        probes: list[tuple[Sequence[str], Sequence[str]]] = [(values, _said(values))]
+        if alike != apart:
+            probes.append((alike, alike))
+        for given, shown in probes:
             if "".join(filled(bones, shown)) != self._laid_out("".join(filled(page, given))):
                 return None
         return bones
