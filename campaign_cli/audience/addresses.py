@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from campaign_cli.model.address import Address, Mailbox
@@ -31,13 +32,31 @@ _NAMED = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^<>\"]*?))\s*<([^<>]+)>\s*"
 
 def parse_address(text: str) -> Address:
     """The address in `text`, white space around it ignored. Raises ValueError, with a text fit for the user."""
-    trimmed = text.strip()
-    if len(trimmed) <= LONGEST_ADDRESS:
-        local, _, domain = trimmed.rpartition("@")
-        plain = _plain_domain(domain)
-        if plain and len(local) <= LONGEST_LOCAL and _PLAIN_LOCAL.fullmatch(local):
-            return Address(local, plain)
-    return _judged(trimmed)
+    (local,), (domain,), problems = parse_addresses([text])
+    if problems:
+        raise ValueError(problems[0])
+    return Address(local, domain)
+
+
+def parse_addresses(texts: Sequence[str]) -> tuple[list[str], list[str], dict[int, str]]:
+    """The local parts and the domains of the addresses in `texts`, each as `parse_address` takes it.
+
+    And by its place what is wrong with a text that is no address: what stands there for it means nothing.
+    """
+    trimmed = [*map(str.strip, texts)]
+    parts = [text.rpartition("@") for text in trimmed]
+    local_parts = [local for local, _, _ in parts]
+    domains = [_plain_domain(domain) for _, _, domain in parts]
+    problems: dict[int, str] = {}
+    for place, plain in enumerate(map(_PLAIN_LOCAL.fullmatch, local_parts)):
+        short = len(local_parts[place]) <= LONGEST_LOCAL and len(trimmed[place]) <= LONGEST_ADDRESS
+        if plain and domains[place] and short:
+            continue
+        try:
+            local_parts[place], domains[place] = _judged(trimmed[place])
+        except ValueError as error:
+            problems[place] = str(error)
+    return local_parts, domains, problems
 
 
 @lru_cache(maxsize=DOMAINS_KEPT)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from json.encoder import encode_basestring
-from operator import itemgetter
 
 from campaign_cli.audience.columns import template_names
-from campaign_cli.model.address import Address
 
 EMAIL = "email"
 """The name by which a template always reaches the address."""
@@ -36,15 +35,26 @@ class Form:
             places |= dict.fromkeys(names, place)
         # Last, for another column may be named so.
         places[EMAIL] = self.address_place or 0
-        self._text = "{" + ",".join(f'"{name}":%s' for name in places) + "}"
-        self._picked = itemgetter(*places.values())
+        self._places = [*places.values()]
+        self._openings = [("{" if not number else '",') + f'"{name}":"' for number, name in enumerate(places)]
+        """What stands before each value."""
 
-    def fields(self, cells: Sequence[str], address: Address) -> str:
-        """The fields of the row that has these cells and names `address`."""
-        quoted = [*map(encode_basestring, map(str.strip, cells))]
-        quoted[self.address_place or 0] = encode_basestring(address.email)
-        fields: str = self._text % self._picked(quoted)
-        return fields
+    def fields(self, columns: Sequence[Sequence[str]], emails: Sequence[str]) -> list[str]:
+        """The fields of rows whose cells these are, column by column, and whose addresses are `emails`."""
+        values = [_escaped(cells) for cells in columns]
+        values[self.address_place or 0] = _escaped(emails)
+        pieces: list[Iterable[str]] = []
+        for opening, place in zip(self._openings, self._places, strict=True):
+            pieces += repeat(opening), values[place]
+        return [*map("".join, zip(*pieces, repeat('"}'), strict=False))]
+
+
+def _escaped(cells: Sequence[str]) -> Sequence[str]:
+    """Trimmed, as they stand between the quotes of JSON."""
+    text = "".join(cells)
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return [*map(str.strip, cells)]
+    return [encode_basestring(cell.strip())[1:-1] for cell in cells]
 
 
 @lru_cache(maxsize=FORMS_KEPT)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from hashlib import file_digest
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from campaign_cli.audience.addresses import parse_address
+from campaign_cli.audience.addresses import parse_address, parse_addresses
 from campaign_cli.audience.columns import address_column, template_names
 from campaign_cli.audience.encoding import encoding_of
-from campaign_cli.audience.fields import EMAIL, Form, form_of
+from campaign_cli.audience.fields import EMAIL, form_of
+from campaign_cli.audience.records import Records
 from campaign_cli.audience.spool import shown_source, spooled, without_comments
 from campaign_cli.audience.tables import bounded_lines, open_table, readable
 from campaign_cli.model.address import Address
-from campaign_cli.model.contact import BadRow, Contact, Row
+from campaign_cli.model.contact import BadRow, Row, Rows
 from campaign_cli.model.errors import ListError
 
 LONGEST_SHOWN = 320
 """Characters of what stands in an address column that are kept of a bad row: the longest an address can be."""
+
+
+T = TypeVar("T")
 
 
 class ContactList:
@@ -52,26 +56,34 @@ class ContactList:
             return file_digest(file, "sha256").hexdigest()
 
     def __iter__(self) -> Iterator[Row]:
-        with readable(self.source):
-            yield from self._rows()
+        return chain.from_iterable(self.together())
 
-    def _rows(self) -> Iterator[Row]:
-        form = Form((), self._address_column, ())
-        columns: tuple[str, ...] = ()
-        for line, its_columns, cells, problem in self._table.records():
-            if its_columns != columns:
-                columns = its_columns
-                form = form_of(columns, self._address_column, self._table.columns)
-            email = "" if form.address_place is None else cells[form.address_place]
-            if problem:
-                yield BadRow(line, email.strip()[:LONGEST_SHOWN], problem)
-                continue
-            try:
-                address = parse_address(email)
-            except ValueError as error:
-                yield BadRow(line, email.strip()[:LONGEST_SHOWN], str(error))
-            else:
-                yield Contact(line, address, form.fields(cells, address))
+    def together(self) -> Iterator[Rows]:
+        """Its rows, many at a time."""
+        with readable(self.source):
+            yield from map(self._rows, self._table.records())
+
+    def _rows(self, records: Records) -> Rows:
+        columns, lines, rows, problem = records
+        form = form_of(columns, self._address_column, self._table.columns)
+        cells: list[Sequence[str]] = [*zip(*rows, strict=True)]
+        texts = [""] * len(rows) if form.address_place is None else cells[form.address_place]
+        local_parts, domains, problems = parse_addresses(texts)
+        if problem:
+            problems = {0: problem}
+        bad = [BadRow(lines[place], texts[place].strip()[:LONGEST_SHOWN], why) for place, why in problems.items()]
+        if len(bad) == len(rows):
+            return Rows((), (), (), (), bad)
+        if bad:
+            good = [place not in problems for place in range(len(rows))]
+            lines, local_parts, domains = _kept(lines, good), _kept(local_parts, good), _kept(domains, good)
+            cells = [_kept(column, good) for column in cells]
+        emails = [f"{local}@{domain}" for local, domain in zip(local_parts, domains, strict=True)]
+        return Rows(lines, local_parts, domains, form.fields(cells, emails), bad)
+
+
+def _kept(values: Sequence[T], good: Sequence[bool]) -> list[T]:
+    return [*compress(values, good)]
 
 
 def open_list(source: str, *, email_column: str | None = None, stdin: BinaryIO | None = None) -> ContactList:

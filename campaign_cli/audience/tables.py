@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-from campaign_cli.audience.columns import check_header, is_address_column
+from campaign_cli.audience.columns import check_header
+from campaign_cli.audience.delimited import delimited_table
 from campaign_cli.audience.encoding import encoding_of
+from campaign_cli.audience.records import LONGEST_ROW, Record, Records, Table, together, too_long, under
 from campaign_cli.audience.sheets import Sheet, as_text
 from campaign_cli.model.errors import ListError
 
-DELIMITERS = (",", ";", "\t", "|")
-
-LONGEST_CELL = 1_000_000
-"""Characters in a cell: a longer one is a quote that was never closed."""
-
-LONGEST_ROW = 10_000_000
-"""Characters in a row: a longer one is no row, and would not be read without the memory for it."""
-
 OBJECTS_LOOKED_AT = 1000
 """JSON objects at the head of a list whose keys are its columns."""
-
-
-class Record(NamedTuple):
-    """A row: the line on which it begins, a cell for each of its columns, and what is wrong with it, if anything."""
-
-    line: int
-    columns: tuple[str, ...]
-    cells: Sequence[str]
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A list's columns, and its records as often as asked for. `guessed` is its encoding, if that is a guess.
-
-    It may be pickled, for another process that reads the same file, as long as it is kept here.
-    """
-
-    columns: tuple[str, ...]
-    header_line: int
-    records: Callable[[], Iterator[Record]]
-    guessed: str = ""
 
 
 def open_table(path: Path, source: str) -> Table:
@@ -64,7 +34,7 @@ def open_table(path: Path, source: str) -> Table:
             raise ListError(f"{source}: is empty: its first line must name the columns, such as: email,name")
         match path.suffix.lower():
             case ".tsv" | ".tab":
-                return _delimited(path, source, "\t")
+                return delimited_table(path, source, "\t")
             case ".jsonl" | ".ndjson" | ".json":
                 return _json_lines(path, source)
             case ".xlsx" | ".xlsm" | ".xlsb" | ".xls" | ".ods":
@@ -73,7 +43,7 @@ def open_table(path: Path, source: str) -> Table:
             return _spreadsheet(path, source)
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return _json_lines(path, source)
-        return _delimited(path, source, None)
+        return delimited_table(path, source, None)
 
 
 @contextmanager
@@ -95,106 +65,8 @@ def bounded_lines(file: IO[str], source: str) -> Iterator[str]:
     while line := file.readline(LONGEST_ROW + 1):
         number += 1
         if len(line) > LONGEST_ROW:
-            raise _too_long(source, number)
+            raise too_long(source, number)
         yield line
-
-
-def _too_long(source: str, line: int) -> ListError:
-    return ListError(f"{source}:{line}: this row has more than {LONGEST_ROW:,} characters: this is no list, or damaged")
-
-
-def _record(line: int, columns: tuple[str, ...], cells: list[str], problem: str) -> Record:
-    """A row under its columns; one that has more than they can hold is wrong."""
-    if not problem and len(cells) == len(columns) and all(columns):
-        return Record(line, columns, cells)
-    # A spreadsheet's rows are all as wide as the widest: what counts is up to where something stands.
-    wide, named = _filled(cells), _filled(columns)
-    if wide > named and not problem:
-        problem = f"it has {wide} cells and the header has {named}"
-    padded = cells + [""] * (len(columns) - len(cells))
-    named_cells = [cell for column, cell in zip(columns, padded, strict=False) if column]
-    return Record(line, tuple(filter(None, columns)), named_cells, problem)
-
-
-def _filled(cells: Sequence[str]) -> int:
-    """Cells up to the last that is not blank."""
-    return next((len(cells) - after for after, cell in enumerate(reversed(cells)) if cell.strip()), 0)
-
-
-# ---- CSV and TSV ----
-
-
-def _delimited(path: Path, source: str, delimiter: str | None) -> Table:
-    encoding, guess = encoding_of(path)
-    delimiter = delimiter or _sniffed(path, source, encoding)
-    rows = _csv_rows(path, source, encoding, delimiter)
-    line, header, problem = next(rows, (1, [], ""))
-    if problem:
-        raise ListError(f"{source}:{line}: this line cannot be a header: {problem}")
-    columns = check_header(f"{source}:{line}", header)
-    records = partial(_delimited_records, path, source, encoding, delimiter, columns)
-    return Table(tuple(filter(None, columns)), line, records, encoding if guess else "")
-
-
-def _delimited_records(
-    path: Path, source: str, encoding: str, delimiter: str, columns: tuple[str, ...]
-) -> Iterator[Record]:
-    rows = _csv_rows(path, source, encoding, delimiter)
-    next(rows)
-    for line, cells, problem in rows:
-        yield _record(line, columns, cells, problem)
-
-
-def _csv_rows(path: Path, source: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Each row that is not blank, with the line it begins on and what is wrong with it."""
-    csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding=encoding, newline="") as file:
-        line, length = 1, 0
-
-        def lines() -> Iterator[str]:
-            nonlocal length
-            while text := file.readline(LONGEST_ROW + 1):
-                length += len(text)
-                if length > LONGEST_ROW:
-                    raise _too_long(source, line)
-                yield text
-
-        reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-        while True:
-            line, length = reader.line_num + 1, 0
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                # What stands after a quote that never closes is part of its cell: no row from here on can be believed.
-                # One that closes at the opening quote of another cell has swallowed the rows between.
-                swallowed = reader.line_num > line
-                if "field larger" in str(error) and not swallowed:
-                    raise ListError(
-                        f"{source}:{line}: a cell has more than {LONGEST_CELL:,} characters: "
-                        "if a quote opens in this row, close it"
-                    ) from None
-                if swallowed or "unexpected end" in str(error):
-                    raise ListError(f"{source}:{line}: a quote opens in this row and never closes: close it") from None
-                yield line, [], "a cell goes on after its closing quote: double the quotes inside of a cell"
-                continue
-            if "".join(cells).strip():
-                yield line, cells, ""
-
-
-def _sniffed(path: Path, source: str, encoding: str) -> str:
-    """The delimiter with which the first row makes the best header."""
-
-    def worth(delimiter: str) -> tuple[bool, int]:
-        try:
-            _, cells, _ = next(_csv_rows(path, source, encoding, delimiter), (1, [], ""))
-        except ListError:
-            # With a delimiter that leaves an address column it may be part of a cell; else it is what is wrong.
-            return False, LONGEST_CELL
-        return any(map(is_address_column, cells)), len(cells)
-
-    return max(DELIMITERS, key=worth)
 
 
 # ---- JSON lines ----
@@ -202,10 +74,9 @@ def _sniffed(path: Path, source: str, encoding: str) -> str:
 
 def _json_lines(path: Path, source: str) -> Table:
     encoding, guess = encoding_of(path)
-    records = partial(_json_records, path, source, encoding)
     columns: dict[str, None] = {}
     first_line = 1
-    for number, record in enumerate(records()):
+    for number, record in enumerate(_json_objects(path, source, encoding)):
         if number == OBJECTS_LOOKED_AT:
             break
         if record.columns and not columns:
@@ -215,10 +86,14 @@ def _json_lines(path: Path, source: str) -> Table:
         raise ListError(
             f'{source}:1: this is not JSON lines: write one object a line, such as {{"email": "ann@example.org"}}'
         )
-    return Table(tuple(columns), first_line, records, encoding if guess else "")
+    return Table(tuple(columns), first_line, partial(_json_records, path, source, encoding), encoding if guess else "")
 
 
-def _json_records(path: Path, source: str, encoding: str) -> Iterator[Record]:
+def _json_records(path: Path, source: str, encoding: str) -> Iterator[Records]:
+    return together(_json_objects(path, source, encoding))
+
+
+def _json_objects(path: Path, source: str, encoding: str) -> Iterator[Record]:
     with path.open(encoding=encoding, newline="\n") as file:
         for line, text in enumerate(bounded_lines(file, source), 1):
             if not text.strip():
@@ -249,8 +124,7 @@ def _spreadsheet(path: Path, source: str) -> Table:
     return Table(tuple(filter(None, columns)), line, partial(_sheet_records, sheet, columns))
 
 
-def _sheet_records(sheet: Sheet, columns: tuple[str, ...]) -> Iterator[Record]:
+def _sheet_records(sheet: Sheet, columns: tuple[str, ...]) -> Iterator[Records]:
     body = sheet.rows()
     next(body)
-    for line, cells in body:
-        yield _record(line, columns, cells, "")
+    return together(under(line, columns, cells) for line, cells in body)

@@ -13,7 +13,7 @@ from campaign_cli.audience.lists import ContactList
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.process import program, spawned
-from campaign_cli.ledger.entries import Batch, batches
+from campaign_cli.ledger.entries import Batch, batch_of
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.errors import ListError, ResourceError
@@ -64,7 +64,8 @@ def _batches(contacts: ContactList, providers: Providers) -> Generator[Batch]:
         with suppress(OSError):
             process, connection = spawned(READER)
     if process is None:
-        yield from batches(contacts, providers)
+        for rows in contacts.together():
+            yield batch_of(rows, providers)
         return
     try:
         with connection, connection.makefile("rb") as frames:

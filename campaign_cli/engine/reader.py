@@ -11,7 +11,7 @@ import marshal
 import pickle
 import socket
 
-from campaign_cli.ledger.entries import batches
+from campaign_cli.ledger.entries import batch_of
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.model.frames import framed, next_frame
 
@@ -21,8 +21,8 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as frames:
         try:
             contacts, providers = pickle.loads(next_frame(frames))  # noqa: S301 (from our own process)
-            for batch in batches(contacts, providers):
-                connection.sendall(framed(marshal.dumps(batch)))
+            for rows in contacts.together():
+                connection.sendall(framed(marshal.dumps(batch_of(rows, providers))))
             ended = ""
         except CampaignError as error:
             ended = str(error)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from operator import attrgetter
 from typing import NamedTuple
 
 from campaign_cli.model.address import Address
@@ -33,3 +36,23 @@ class BadRow:
 
 
 Row = Contact | BadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that follow each other in the list: of the good ones what each Contact has, by column; and the bad ones.
+
+    What is worked out for many rows is so column by column: a row by itself costs several times as much.
+    """
+
+    lines: Sequence[int]
+    local_parts: Sequence[str]
+    domains: Sequence[str]
+    fields: Sequence[str]
+    bad: Sequence[BadRow] = ()
+
+    def __iter__(self) -> Iterator[Row]:
+        """Each row, in the order of the list."""
+        good = map(Contact, self.lines, map(Address, self.local_parts, self.domains), self.fields)
+        rows: Iterator[Row] = merge(good, self.bad, key=attrgetter("line"))
+        return rows

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
-from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
@@ -39,6 +38,7 @@ from campaign_cli.model.reply import Reply
 from campaign_cli.policy.providers import Providers
 from tests.crash.disk import Disk
 from tests.crash.recording import note_system_calls, register
+from tests.listed import batches
 
 PROVIDERS = Providers.of(shipped_providers().values())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from campaign_cli.audience.lists import open_list, read_addresses
-from campaign_cli.audience.tables import LONGEST_ROW
+from campaign_cli.audience.records import LONGEST_ROW
 from campaign_cli.model.errors import ListError
 from tests.unit.audience.test_tables import PARTS, text
 

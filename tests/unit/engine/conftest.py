@@ -21,7 +21,6 @@ from campaign_cli.engine.progress import LaneProgress
 from campaign_cli.engine.rooms import Allotment, Rooms
 from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
-from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.address import Address
@@ -38,6 +37,7 @@ from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.policy.shaping import Shaping, ShapingRule
 from campaign_cli.transport.connect import Refusal
 from campaign_cli.transport.dialogue import Ending, Offers, Transaction
+from tests.listed import batches
 
 TAKEN = Ending(Phase.DOT, Reply(250, "2.0.0", "taken"))
 DELIVERED = ("delivered", 1, "one:25")

@@ -21,13 +21,14 @@ from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.model.errors import ListError, ResourceError
 from campaign_cli.policy.providers import Providers
+from tests.listed import batches
 
 PROVIDERS = Providers.of(shipped_providers().values())
 DIED = "the process that reads the list has died; nothing of it is enrolled: is memory short?"
 
 MIXED = "email,First Name\n" + "".join(
-    f'p{number % 1700}@{("gmail.com", "x.org")[number % 2]},"Zoë, ""{number}""\n  "\n' if number % 9 else "nobody,\n"
-    for number in range(2500)
+    f'p{number % 7000}@{("gmail.com", "x.org")[number % 2]},"Zoë, ""{number}""\n  "\n' if number % 9 else "nobody,\n"
+    for number in range(9000)
 )
 """Some come twice, in the same batch and in another; some are nobody's; rows have more than one line."""
 
@@ -35,12 +36,12 @@ KILLED = (
     "import sys; sys.path[:] = {path!r}\n"
     "import os, signal\n"
     "from campaign_cli.engine import reader\n"
-    "made = reader.batches\n"
-    "def batches(rows, providers):\n"
-    "    for number, batch in enumerate(made(rows, providers)):\n"
-    "        if number == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-    "        yield batch\n"
-    "reader.batches = batches\n"
+    "made, given = reader.batch_of, []\n"
+    "def batch_of(rows, providers):\n"
+    "    if len(given) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+    "    given.append(rows)\n"
+    "    return made(rows, providers)\n"
+    "reader.batch_of = batch_of\n"
     "reader.main({descriptor})\n"
 )
 """A reader that is killed in the middle of its list."""
@@ -111,7 +112,7 @@ def test_the_ledger_is_the_same_and_so_it_is_after_another_list(ledger: Ledger, 
     beside = Ledger.open(tmp_path / "beside.db", name="beside", shared=shared, now=0.0)
     for contacts in (first, second):
         enrolled(ledger, contacts)
-        beside.enrol(module.batches(contacts, PROVIDERS), source=contacts.source, template="hello.txt")
+        beside.enrol(batches(contacts, PROVIDERS), source=contacts.source, template="hello.txt")
         assert everything(ledger) == everything(beside)
     beside.close()
     shared.close()
@@ -180,7 +181,7 @@ def test_where_no_process_can_be_started_the_list_is_read_here(ledger: Ledger, m
 
     monkeypatch.setattr(module, "spawned", refused)
     enrolled(ledger, written(MIXED))
-    assert sum(ledger.states().values()) == 2500
+    assert sum(ledger.states().values()) == 9000
 
 
 @pytest.mark.usefixtures("in_a_process")

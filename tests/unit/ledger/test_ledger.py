@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
 from campaign_cli.ledger.changes import Change
-from campaign_cli.ledger.entries import batches
+from campaign_cli.ledger.entries import Batch
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView, Listing, Place, Standing
@@ -24,6 +24,7 @@ from campaign_cli.model.reply import Reply
 from campaign_cli.model.result import Result
 from campaign_cli.model.variants import Split
 from campaign_cli.policy.providers import Providers
+from tests.listed import batches
 
 PROVIDERS = Providers.of(shipped_providers().values())
 NUMBERS = itertools.count()
@@ -110,12 +111,12 @@ def test_who_is_not_in_the_list_any_more_is_not_claimed_and_is_counted(ledger: L
 def test_a_list_that_breaks_half_way_changes_nothing(ledger: Ledger) -> None:
     enrol(ledger, contact(2, "ann@gmail.com"))
 
-    def broken() -> Iterator[Row]:
-        yield contact(2, "bob@gmail.com")
+    def broken() -> Iterator[Batch]:
+        yield from batches([contact(2, "bob@gmail.com")], PROVIDERS)
         raise ValueError("half-way")
 
     with pytest.raises(ValueError, match="half-way"):
-        ledger.enrol(batches(broken(), PROVIDERS), source="other.csv", template="hello.txt")
+        ledger.enrol(broken(), source="other.csv", template="hello.txt")
     assert statuses(ledger) == [(2, "ann@gmail.com", "pending")]
     assert emails(claim(ledger)) == ["ann@gmail.com"]
 

@@ -7,7 +7,6 @@ import pytest
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger.database import SCHEMA_VERSIONS
-from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
 from campaign_cli.ledger.view import LedgerView
@@ -17,6 +16,7 @@ from campaign_cli.model.errors import StateError
 from campaign_cli.policy.budgets import Budget
 from campaign_cli.policy.limits import parse_pace
 from campaign_cli.policy.providers import Providers
+from tests.listed import batches
 
 HERE = Path(__file__).parent
 PROVIDERS = Providers.of(shipped_providers().values())

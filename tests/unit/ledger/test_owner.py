@@ -7,7 +7,6 @@ import pytest
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes, owner
-from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.folder import StateFolder
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.owner import Owner, network_type, noticed, owner_here
@@ -17,6 +16,7 @@ from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.errors import StateError
 from campaign_cli.policy.providers import Providers
+from tests.listed import batches
 
 PROVIDERS = Providers.of(shipped_providers().values())
 ANN = Contact(2, Address("ann", "gmail.com"), '{"email":"ann@gmail.com"}')

@@ -5,7 +5,6 @@ import pytest
 
 from campaign_cli.config.providers import shipped_providers
 from campaign_cli.ledger import changes
-from campaign_cli.ledger.entries import batches
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.revisions import Revision
 from campaign_cli.ledger.shared import SharedState
@@ -14,6 +13,7 @@ from campaign_cli.model.address import Address
 from campaign_cli.model.contact import Contact
 from campaign_cli.model.lifecycle import State
 from campaign_cli.policy.providers import Providers
+from tests.listed import batches
 
 PROVIDERS = Providers.of(shipped_providers().values())
 
