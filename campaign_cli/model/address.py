@@ -25,11 +25,6 @@ class Address(NamedTuple):
         """
         return self.email.casefold()
 
-    @property
-    def needs_smtputf8(self) -> bool:
-        """Whether the local part is not ASCII, so that only SMTPUTF8 (RFC 6531) can carry it."""
-        return not self.local.isascii()
-
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:

@@ -16,7 +16,7 @@ class Envelope(NamedTuple):
     @property
     def needs_smtputf8(self) -> bool:
         """Whether the transaction must declare SMTPUTF8 (RFC 6531 3.4)."""
-        return self.sender.needs_smtputf8 or self.recipient.needs_smtputf8
+        return not (self.sender.local.isascii() and self.recipient.local.isascii())
 
 
 class Message(NamedTuple):

@@ -37,19 +37,14 @@ class ReplyParser:
         """The replies that `received` completes; a Silence, once, when it is not SMTP."""
         if self._lost:
             return []
-        if self._buffer:
-            received = self._buffer + received
+        *lines, self._buffer = (self._buffer + received).split(b"\n")
         answers: list[Answer] = []
-        start = 0
-        while (end := received.find(b"\n", start)) >= 0:
-            line = received[start:end].rstrip(b"\r")
-            start = end + 1
-            answer = (None if self._lines else _whole(line)) or self._line(line)
+        for line in lines:
+            answer = (None if self._lines else _whole(line)) or self._line(line.rstrip(b"\r"))
             if answer is not None:
                 answers.append(answer)
-            if isinstance(answer, Silence):
+            if self._lost:
                 return answers
-        self._buffer = received[start:]
         if len(self._buffer) > MAX_LINE:
             answers.append(self._lose("a reply line that does not end"))
         return answers
@@ -79,6 +74,7 @@ class ReplyParser:
 @lru_cache(maxsize=REMEMBERED)
 def _whole(line: bytes) -> Reply | None:
     """The reply that is this one line; None when it is not one."""
+    line = line.rstrip(b"\r")
     found = _LINE.fullmatch(line) if len(line) <= MAX_LINE else None
     if found is None or found[2] == b"-" or (found[3] and not found[2]):
         return None
