@@ -67,8 +67,8 @@ class Composer:
     ) -> None:
         self._template = template
         self.sender = sender
-        self._from = mailbox_field("From", sender)
-        self._reply_to = [mailbox_field("Reply-To", reply_to)] if reply_to else []
+        self._from = mailbox_field("From", sender.name, sender.address)
+        self._reply_to = [mailbox_field("Reply-To", reply_to.name, reply_to.address)] if reply_to else []
         self._names = ("From", "To", "Subject", "Date", "Message-ID", *(["Reply-To"] if reply_to else []))
         self.domain = sender.address.domain
         """What the campaign's Message-IDs end in."""
@@ -114,7 +114,7 @@ class Composer:
         headers = rendered.headers + link.headers if link else rendered.headers
         header = [
             self._from,
-            mailbox_field("To", Mailbox(display_name(fields), address)),
+            mailbox_field("To", display_name(fields), address),
             text_field("Subject", rendered.subject),
             _date_field(int(date)),
             text_field("Message-ID", message_id),

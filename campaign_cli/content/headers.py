@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
 
-from campaign_cli.model.address import Mailbox
+from campaign_cli.model.address import Address
 from campaign_cli.model.errors import ComposeError
 
 LINE = 76
@@ -36,13 +36,13 @@ def text_field(name: str, value: str) -> bytes:
     return _joined(name, encoded_words(name, value))
 
 
-def mailbox_field(name: str, mailbox: Mailbox) -> bytes:
-    """`name: "Display Name" <address>` (RFC 5322 3.4); without a name, the address alone. Raises ComposeError."""
-    address = f"<{mailbox.address.email}>"
-    if len(whole := f"{name}: {mailbox.name} {address}") <= LINE and _is_atoms(mailbox.name):
+def mailbox_field(name: str, shown: str, address: Address) -> bytes:
+    """`name: "Shown" <address>` (RFC 5322 3.4); where `shown` is "", the address alone. Raises ComposeError."""
+    angled = f"<{address.email}>"
+    if len(whole := f"{name}: {shown} {angled}") <= LINE and _is_atoms(shown):
         return f"{whole}\r\n".encode()
-    _refuse_control(name, mailbox.name)
-    return _joined(name, [*_phrase(name, mailbox.name), address] if mailbox.name else [mailbox.address.email])
+    _refuse_control(name, shown)
+    return _joined(name, [*_phrase(name, shown), angled] if shown else [address.email])
 
 
 def _is_atoms(name: str) -> bool:

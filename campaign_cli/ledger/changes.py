@@ -30,14 +30,14 @@ def record(
 ) -> Change:
     """How its transaction ended."""
     if reply is None:
-        return "record", (state.value, None, None, None, reason, due_at, recipient.id)
-    return "record", (state.value, reply.code, reply.enhanced, reply.text, reason, due_at, recipient.id)
+        return "record", (state, None, None, None, reason, due_at, recipient.id)
+    return "record", (state, reply.code, reply.enhanced, reply.text, reason, due_at, recipient.id)
 
 
 def unreachable(recipient: Recipient, state: State, *, enhanced: str, reason: str, due_at: float, now: float) -> Change:
     """No host of its domain could be spoken to; that was a try, unless there can be none. Nothing was handed over."""
     tried = int(state is not State.BOUNCED)
-    return "unreachable", (state.value, tried, enhanced, reason, due_at, now, now, recipient.id)
+    return "unreachable", (state, tried, enhanced, reason, due_at, now, now, recipient.id)
 
 
 def unmark(recipient: Recipient) -> Change:
