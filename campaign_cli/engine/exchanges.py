@@ -207,13 +207,9 @@ class Exchanges:
 
     # ---- what lanes ask of relays ----
 
-    def works(self, route: str) -> bool:
-        """A host is never given up: it speaks for its own domains alone."""
+    def keeps(self, route: str, provider: str) -> bool:
+        """A host is never given up, it speaks for its own domains alone; and none goes before one that is open."""
         return True
-
-    def outranked(self, route: str, provider: str) -> bool:
-        """What is open is used, whatever works again before it."""
-        return False
 
     def budget(self, route: str) -> tuple[Budget, ...]:
         """A host has no budget besides its provider's."""

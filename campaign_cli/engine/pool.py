@@ -66,8 +66,7 @@ class Pool:
             session.transactions < self._most
             and not session.retired
             and session.usable
-            and self._rooms.routes.works(session.route)
-            and not self._rooms.routes.outranked(session.route, self._provider.name)
+            and self._rooms.routes.keeps(session.route, self._provider.name)
         )
 
     @property

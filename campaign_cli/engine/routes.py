@@ -144,13 +144,14 @@ class Routes:
         """Whether `route` has not been given up."""
         return not self._routes[route].given_up
 
-    def outranked(self, route: str, provider: str) -> bool:
-        """Whether a relay that goes before `route` works again, and can take its work."""
-        if not self._ranked:
-            return False
-        mine = self._routes[route].relay.priority
-        return any(
-            each.relay.priority < mine
+    def keeps(self, route: str, provider: str) -> bool:
+        """Whether sessions with `route` go on with the work of `provider`: it has not been given up, and no relay that
+        goes before it works again and can take that."""
+        mine = self._routes[route]
+        if not self._ranked or mine.given_up:
+            return not mine.given_up
+        return not any(
+            each.relay.priority < mine.relay.priority
             and each.proven
             and not each.full
             and not each.rest
@@ -233,7 +234,7 @@ class Routes:
             route.trier = asyncio.create_task(self._try_again(route))
 
     async def _try_again(self, route: Route) -> None:
-        """Until it works: as soon as it does, lanes that find others' sessions outranked come back to it."""
+        """Until it works: as soon as it does, lanes that find that others' sessions do not go on come back to it."""
         # To be cancelled may come to nothing, where what is waited for happens at that moment (bpo-37658).
         while not (route.proven or self._closing):
             await asyncio.sleep(route.until_next_try)

@@ -28,7 +28,7 @@ from collections import deque
 
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.transport.replies import ReplyParser
-from campaign_cli.transport.transaction import Ending, Offers, Transaction, dot_stuffed
+from campaign_cli.transport.transaction import Ending, Offers, Transaction, dot_stuffed, rcpt
 
 CHUNKED_AT_ONCE = 8
 """Transactions in flight on a session with CHUNKING, and so the most that can become uncertain with it."""
@@ -65,6 +65,8 @@ class Dialogue:
         """Whether the server has said 421: it closes, and does nothing of what was asked after that (RFC 5321 3.8)."""
         self.out_of_step = False
         """Whether the server has said what cannot stand where it stood."""
+        self.spent = False
+        """Whether no further transaction may start, though nothing is wrong: the server has refused enough."""
         self.heard = 0
         """How many replies have come. Part of one is none."""
         self._chunking = offers.chunking and offers.pipelining
@@ -90,11 +92,6 @@ class Dialogue:
             return max(self._at_once - len(self._in_flight), 0)
         # Until its content is written, nothing of the next can be.
         return int(not self._opening and len(self._in_flight) < self._at_once)
-
-    @property
-    def spent(self) -> bool:
-        """Whether no further transaction may start, though nothing is wrong: the server has refused enough."""
-        return self._at_once == 0
 
     @property
     def idle(self) -> bool:
@@ -129,10 +126,11 @@ class Dialogue:
         if self._chunking:
             self._write_chunks()
         elif self.offers.pipelining:
-            self._reset(self._reset_due)
+            if self._reset_due:
+                self._reset()
             self._say(f"{self._envelope(transaction)}DATA\r\n", transaction, MAIL, RCPT, DATA)
         elif self._reset_due:
-            self._reset(True)
+            self._reset()
         else:
             self._say(self._mail(transaction), transaction, MAIL)
 
@@ -237,7 +235,7 @@ class Dialogue:
             if transaction.durable:
                 self._write_content(transaction)
         elif not self.offers.pipelining:
-            following = self._rcpt(transaction) if phase is MAIL else "DATA\r\n"
+            following = rcpt(transaction.envelope) if phase is MAIL else "DATA\r\n"
             self._say(following, transaction, RCPT if phase is MAIL else DATA)
 
     def _refused(self, transaction: Transaction, refusal: Ending, *, invited: bool, endings: Endings) -> None:
@@ -261,6 +259,7 @@ class Dialogue:
         if refusal:
             self._bearable -= 1
             self._at_once = min(self._at_once, self._bearable) if self._bearable >= FEWEST_AT_ONCE else 0
+            self.spent = self._at_once == 0
         if reply.code // 100 not in (2, 4, 5):
             self._out_of_step(reply, endings)
 
@@ -293,29 +292,28 @@ class Dialogue:
 
     def _say(self, commands: str, about: Transaction | None, *phases: Phase) -> None:
         self._output.append(commands.encode())
-        self._expected.extend([(about, phase) for phase in phases])
+        for phase in phases:
+            self._expected.append((about, phase))
 
-    def _reset(self, due: object) -> None:
+    def _reset(self) -> None:
         """RSET, where the transaction before may still be open to the server."""
-        if due:
-            self._reset_due = False
-            self._say("RSET\r\n", None, RSET)
+        self._reset_due = False
+        self._say("RSET\r\n", None, RSET)
 
     def _mail(self, transaction: Transaction) -> str:
         return self.offers.mail(transaction.envelope, transaction.content)
 
-    def _rcpt(self, transaction: Transaction) -> str:
-        return f"RCPT TO:<{transaction.envelope.recipient.email}>\r\n"
-
     def _envelope(self, transaction: Transaction) -> str:
-        return self._mail(transaction) + self._rcpt(transaction)
+        envelope = transaction.envelope
+        return self.offers.mail(envelope, transaction.content) + rcpt(envelope)
 
     def _write_chunks(self) -> None:
         """MAIL, RCPT, BDAT and content of those whose marks are durable, in the order in which they were started."""
         while self._opening and self._opening[0].durable and not self.closing:
             transaction = self._opening.popleft()
             # The one before may be refused, and then be open still.
-            self._reset(self._reset_due or self._expected)
+            if self._reset_due or self._expected:
+                self._reset()
             commands = f"{self._envelope(transaction)}BDAT {len(transaction.content)} LAST\r\n"
             self._say(commands, transaction, MAIL, RCPT, DOT)
             self._output.append(transaction.content)

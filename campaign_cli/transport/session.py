@@ -67,7 +67,8 @@ class Session(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether another transaction may start on it, now or when there is room, as far as can be seen from here."""
-        return self._speaking and not self._dialogue.spent
+        dialogue = self._dialogue
+        return not (dialogue.closing or dialogue.spent or self._gone)
 
     @property
     def out_of_step(self) -> bool:

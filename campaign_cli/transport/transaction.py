@@ -21,7 +21,7 @@ class Offers:
 
     def refusal(self, envelope: Envelope, content: bytes) -> Ending | None:
         """What this server would refuse, refused before it is asked; None when the transaction may start."""
-        if envelope.needs_smtputf8 and not self.smtputf8:
+        if not self.smtputf8 and envelope.needs_smtputf8:
             text = "the relay does not offer SMTPUTF8, which this address needs"
             return Ending(Phase.RCPT, Reply(553, "5.6.7", text))
         if self.size and len(content) > self.size:
@@ -36,7 +36,7 @@ class Offers:
         """The MAIL command, with the parameters that are needed and offered (RFC 1870, 6152, 6531)."""
         size = f" SIZE={len(content)}" if self.size is not None else ""
         body = "" if content.isascii() else " BODY=8BITMIME"
-        utf8 = " SMTPUTF8" if envelope.needs_smtputf8 else ""
+        utf8 = " SMTPUTF8" if self.smtputf8 and envelope.needs_smtputf8 else ""
         return f"MAIL FROM:<{envelope.sender.email}>{size}{body}{utf8}\r\n"
 
 
@@ -65,6 +65,11 @@ class Transaction:
     ended: bool = False
     behind: bool = False
     """The session ended in another transaction's turn, before this one had its own."""
+
+
+def rcpt(envelope: Envelope) -> str:
+    """The RCPT command."""
+    return f"RCPT TO:<{envelope.recipient.email}>\r\n"
 
 
 def dot_stuffed(content: bytes) -> bytes:

@@ -171,11 +171,8 @@ class World:
     several = True
     has_room = True
 
-    def works(self, route: str) -> bool:
+    def keeps(self, route: str, provider: str) -> bool:
         return route in self.relays
-
-    def outranked(self, route: str, provider: str) -> bool:
-        return False
 
     def rest(self, route: str) -> float:
         return 0.0

@@ -268,13 +268,13 @@ def test_a_relay_that_works_again_is_found_out_while_another_does_its_work(world
         world.at[20.0] = lambda: world.turn("main", None)
         routes = Routes([MAIN, BACKUP], world, max_sessions=9, budgets={})
         instead = await routes.open("gmail")
-        before = routes.outranked(instead.route, "gmail")
-        await until(lambda: routes.outranked(instead.route, "gmail"))
+        before = routes.keeps(instead.route, "gmail")
+        await until(lambda: not routes.keeps(instead.route, "gmail"))
         after = (await routes.open("gmail")).route
         await routes.close_idle()
-        return [instead.route, before, after, routes.outranked(after, "gmail")]
+        return [instead.route, before, after, routes.keeps(after, "gmail")]
 
-    assert run(main()) == ["backup:25", False, "main:25", False]
+    assert run(main()) == ["backup:25", True, "main:25", True]
     assert [moment for moment, host in world.tried if host == "main"] == [0, 1, 3, 7, 15, 31]
 
 
