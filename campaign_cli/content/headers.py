@@ -108,7 +108,7 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
     Looks at the finished bytes, whatever made them: a field's content that became a second field, as in
     CVE-2024-6923, is found here. Raises ComposeError.
     """
-    if _block_of(tuple(names), bounded=len(block) > LONGEST_LINE).fullmatch(block):
+    if _block_of(tuple(names), len(block) > LONGEST_LINE).fullmatch(block):
         return
     lines = block.split(b"\r\n")
     if any(re.search(rb"[\r\n\0]", line) or len(line) > LONGEST_LINE or not line.strip() for line in lines[:-1]):
@@ -117,7 +117,7 @@ def check_block(block: bytes, names: Sequence[str]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _block_of(names: tuple[str, ...], *, bounded: bool) -> re.Pattern[bytes]:
+def _block_of(names: tuple[str, ...], bounded: bool) -> re.Pattern[bytes]:
     """What a header block with these fields looks like: each on its line, and on lines that begin with white space.
 
     No line has a CR, an LF or a NUL in it, or nothing but white space; nor, if `bounded`, more than 998 octets.

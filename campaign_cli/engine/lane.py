@@ -126,7 +126,7 @@ class Lane:
             if self._supply.composing or self._in_flight:
                 return UNTIL_WOKEN
             return self._until_due(now)
-        if self._rooms.allotment.most == 0:
+        if not self._rooms.allotment.left:
             self._supply.clear()
             return UNTIL_WOKEN if self._in_flight else 0.0
         if allowed and allowed.free < min(burst, len(self._ready)) and not self._asking:
@@ -204,9 +204,11 @@ class Lane:
             if self._limited and self._granted.get(session.route, 0) <= 0:
                 self._ask()
                 return None
-            if not self._rooms.allotment.take():
+            allotment = self._rooms.allotment
+            if not allotment.left:
                 self._wake.set()
                 return None
+            allotment.left -= 1
             if self._limited:
                 self._granted[session.route] -= 1
             else:
@@ -247,7 +249,7 @@ class Lane:
             if not (session.retired or routes.rest(session.route)):
                 room[session.route] += max(min(session.room, most - session.transactions, len(queue)), 0)
         wanted: list[Wanted] = []
-        left = min(len(self._ready), self._rooms.allotment.most)
+        left = min(len(self._ready), self._rooms.allotment.left)
         for route, most in room.items():
             count = min(most, left)
             left -= count

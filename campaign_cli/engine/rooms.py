@@ -27,21 +27,9 @@ from campaign_cli.policy.shaping import Shaping
 
 @dataclass(slots=True)
 class Allotment:
-    """How many more transactions `--limit` lets this run start; None: as many as there are."""
+    """How many more transactions this run may start: what `--limit` lets it, else more than there can be."""
 
-    left: int | None
-
-    @property
-    def most(self) -> int:
-        """How many there are now."""
-        return UNBOUNDED if self.left is None else self.left
-
-    def take(self) -> bool:
-        """Use one, if there is one."""
-        if self.left is not None and self.left > 0:
-            self.left -= 1
-            return True
-        return self.left is None
+    left: int = UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class Run:
             envelope_sender=self._prepared.envelope_sender,
             retry=SANDBOX_RETRY if sandbox else self._settings.retry,
             patience=self._settings.patience,
-            allotment=Allotment(self._settings.limit),
+            allotment=Allotment() if self._settings.limit is None else Allotment(self._settings.limit),
             replies=replies_of(self._settings),
             shaping=shaping_of(self._settings),
             shared=self._campaign.shared,

@@ -181,13 +181,13 @@ class Dialogue:
     # ---- replies ----
 
     def _answered(self, reply: Reply, endings: Endings) -> None:
-        if reply.code == 421:
+        # One that goes on after 421 has not closed, and may do what it was asked.
+        self.cut_off = closes = reply.code == 421
+        if closes:
             self._close(f"the server closes the session: {reply}")
             # RSET is answered before the first has begun.
             for other in self._in_flight[0 if self.awaited is RSET else 1 :]:
                 other.behind = True
-        # One that goes on after it has not closed, and may do what it was asked.
-        self.cut_off = reply.code == 421
         if not self._asked:
             self._close(f"the server said unasked: {reply}")
             self._withdraw()

@@ -141,7 +141,7 @@ class World:
         self.lanes: list[Lane] = []
         self.composed: list[str] = []
         self.retry = RetrySchedule(base=3600.0, jitter=0.0)
-        self.allotment = Allotment(None)
+        self.allotment = Allotment()
         self.patience = 5.0
         self.connection_rate = "none"
         self.refusals: list[Refusal] = []
