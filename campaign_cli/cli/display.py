@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from campaign_cli.cli.streams import print_json, shown
+from campaign_cli.cli.streams import broken, complain, print_json, shown
 from campaign_cli.model.duration import format_duration
 from campaign_cli.model.lifecycle import RowStatus, State
 
@@ -84,19 +83,13 @@ class Display:
         """`line` as it is printed; on a terminal in as many lines as it needs, broken between words."""
         line = f"{indent}{shown(line)}"
         if self.console.is_terminal:
-            line = fill(
-                line,
-                self.console.width,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            line = broken(line, self.console.width, indent=indent)
         return Text(line)
 
     def answer(self, line: str) -> None:
         """One plain line to somebody who has asked by a signal: also when quiet, then on standard error."""
         if self._quiet:
-            print(shown(line), file=sys.stderr, flush=True)
+            complain(line)
         else:
             self.tell(line)
 

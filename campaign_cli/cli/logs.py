@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from campaign_cli.cli.streams import shown
+from campaign_cli.cli.streams import complain, shown
 from campaign_cli.model.errors import StateError
 
 
@@ -35,7 +35,7 @@ class LogFile(logging.FileHandler):
         self.setLevel(logging.CRITICAL + 1)
         with suppress(OSError):
             self.close()
-        print(f"campaign: the log {self.baseFilename}: {error.strerror}; going on without it", file=sys.stderr)
+        complain(f"campaign: the log {self.baseFilename}: {error.strerror}; going on without it")
 
 
 class Warnings(logging.Handler):

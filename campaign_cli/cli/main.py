@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 
 import click
 
 from campaign_cli import __version__
-from campaign_cli.cli.streams import open_streams, shown
+from campaign_cli.cli.streams import complain, open_streams
 from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 from campaign_cli.model.shortage import shortage_in
@@ -82,7 +83,7 @@ def run(arguments: list[str]) -> int:
     try:
         os.getcwd()
     except OSError as error:
-        click.echo(f"campaign: the current folder cannot be used: {error.strerror}; change to another one", err=True)
+        complain(f"campaign: the current folder cannot be used: {error.strerror}; change to another one")
         return ExitCode.USAGE
     try:
         code = campaign.main(arguments, prog_name="campaign", standalone_mode=False)
@@ -90,20 +91,23 @@ def run(arguments: list[str]) -> int:
         error.show()
         return ExitCode.USAGE
     except click.ClickException as error:
-        error.show()
+        error.show(told := io.StringIO())
+        for line in told.getvalue().splitlines():
+            complain(line)
         return ExitCode.USAGE
     except CampaignError as error:
         for line in str(error).splitlines():
-            click.echo(f"campaign: {shown(line)}", err=True)
+            complain(f"campaign: {line}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         # click ends the line on which an interrupt is shown, but not that of a question.
-        end = "\n" if isinstance(error, click.Abort) and not error.__cause__ else ""
-        click.echo(f"{end}campaign: interrupted", err=True)
+        if isinstance(error, click.Abort) and not error.__cause__:
+            complain("")
+        complain("campaign: interrupted")
         return ExitCode.INTERRUPTED
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
         if (shortage := shortage_in(error)) is None:
             raise
-        click.echo(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again", err=True)
+        complain(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again")
         return ExitCode.SYSTEM
     return code if isinstance(code, int) else ExitCode.DONE

@@ -52,15 +52,11 @@ def show_plan(plan: Plan, display: Display) -> None:
     console.print()
     if plan.strange:
         told = f"The ledger {plan.strange}. `campaign send` refuses it without --adopt."
-        console.print(Text(told, style="yellow"))
+        console.print(display.text(told), style="yellow")
         console.print()
     if plan.change:
-        console.print(
-            Text(
-                f"Note: {plan.change.text}. `campaign send` asks before that, or needs --accept-changes.",
-                style="yellow",
-            )
-        )
+        told = f"Note: {plan.change.text}. `campaign send` asks before that, or needs --accept-changes."
+        console.print(display.text(told), style="yellow")
         console.print()
     if plan.groups:
         console.print(_table(plan, narrow=console.width < NARROW))

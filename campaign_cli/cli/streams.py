@@ -15,6 +15,8 @@ from campaign_cli.model.errors import CampaignError, ExitCode
 NOBODY_THERE = (errno.EPIPE, errno.EIO)
 """What writing to a pipe without a reader ends in, and to a terminal that was closed: that is no error of ours."""
 
+UNKNOWN_WIDTH = 80
+"""Columns of a terminal that does not say how many it has: a serial line's."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -22,6 +24,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def shown(text: str) -> str:
     """`text` on one line that cannot move a terminal's cursor, whatever a list, a server or a file had in it."""
     return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def broken(line: str, width: int, *, indent: str = "") -> str:
+    """`line` in as many lines as `width` columns need, broken between words; those after the first are indented."""
+    # Only terminals need it.
+    from textwrap import fill
+
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def complain(line: str) -> None:
+    """One line on standard error; on a terminal in as many as it needs."""
+    line = shown(line)
+    if sys.stderr.isatty():
+        line = broken(line, os.get_terminal_size(sys.stderr.fileno()).columns or UNKNOWN_WIDTH)
+    print(line, file=sys.stderr, flush=True)
 
 
 class OutputError(CampaignError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaign_cli.cli.options import addresses_of, config_options, json_option, settings_of, state_folder
-from campaign_cli.cli.streams import check_written, print_json, shown
+from campaign_cli.cli.streams import check_written, complain, print_json
 
 if TYPE_CHECKING:
     from campaign_cli.model.address import Address
@@ -90,7 +90,7 @@ def import_(file: str, email_column: str | None, reason: str, config: Path | Non
 
     _add(good(), reason, config, state)
     for row in bad:
-        click.echo(shown(f"{shown_source(file)}:{row.line}: {row.email}: {row.reason}; left out"), err=True)
+        complain(f"{shown_source(file)}:{row.line}: {row.email}: {row.reason}; left out")
 
 
 def _add(addresses: Iterable[Address], reason: str, config: Path | None, state: str | None) -> None:

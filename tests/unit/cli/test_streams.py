@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -104,3 +105,29 @@ def test_a_terminal_that_is_closed_while_it_sends_ends_it_in_good_order() -> Non
     assert (os.waitstatus_to_exitcode(status), Path("errors").read_text()) == (130, "")
     assert b"reading list.csv" in seen
     assert len(Path("list-hello-sandbox/report.csv").read_text().splitlines()) == 20_001
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            "send list.csv -t hello.txt --relay smtp://h --rate yaho=1/h",
+            ["campaign: --rate: no provider is named", "'yaho'; did you mean 'yahoo'?"],
+        ),
+        ("sned", ["Usage: campaign [OPTIONS] COMMAND", "[ARGS]...", "Try 'campaign --help' for help.", ""]),
+    ],
+)
+def test_on_a_terminal_errors_break_between_words_and_on_a_pipe_each_is_a_line(
+    arguments: str, lines: list[str]
+) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 40))
+    command = [sys.executable, "-m", "campaign_cli", *arguments.split()]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, timeout=60)
+    told = os.read(ours, 4096).decode().splitlines()
+    os.close(theirs)
+    os.close(ours)
+    assert told[: len(lines)] == lines
+    _, _, whole = shell(f"{sys.executable} -m campaign_cli {arguments}")
+    assert len(whole.splitlines()) < len(told)
+    assert whole.split() == " ".join(told).split()
