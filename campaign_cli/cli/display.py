@@ -16,8 +16,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from campaign_cli.cli.streams import broken, complain, print_json, shown
+from campaign_cli.cli.streams import beside_errors, broken, complain, print_json, shown
 from campaign_cli.model.duration import format_duration
+from campaign_cli.model.errors import NoRouteError
 from campaign_cli.model.lifecycle import RowStatus, State
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Display:
     def __init__(self, *, quiet: bool, json: bool) -> None:
         self.json = json
         self._quiet = quiet
+        self._warned: set[str] = set()
         self.console = Console(file=sys.stderr if json else sys.stdout, quiet=quiet, highlight=False, soft_wrap=True)
 
     @property
@@ -78,6 +80,22 @@ class Display:
     def tell(self, line: str) -> None:
         """One plain line."""
         self.console.print(self.text(line))
+
+    def warn(self, line: str) -> None:
+        """One plain line about what is in the way, which need not be repeated when it ends the run."""
+        self.tell(line)
+        self._warned.add(line)
+
+    @contextmanager
+    def each_trouble_once(self) -> Iterator[None]:
+        """What a NoRouteError of the block says is left out where the same reader was warned of it."""
+        try:
+            yield
+        except NoRouteError as error:
+            if self._quiet or not beside_errors(self.console.file):
+                raise
+            unsaid = [line for line in str(error).splitlines() if line not in self._warned]
+            raise NoRouteError("\n".join(unsaid)) from None
 
     def text(self, line: str, *, indent: str = "") -> Text:
         """`line` as it is printed; on a terminal in as many lines as it needs, broken between words."""

@@ -88,7 +88,7 @@ def send(
 
     display = Display(quiet=settings.quiet, json=settings.json)
     log_file = None if settings.dry_run or wrong else settings.log_file
-    start_logging(verbose=settings.verbose, file=log_file, tell=display.tell)
+    start_logging(verbose=settings.verbose, file=log_file, tell=display.warn)
     prepared = prepare(settings, contacts, now=datetime.now().astimezone(), stdin=sys.stdin.buffer, wrong=wrong)
     if prepared.contacts.encoding:
         display.tell(f"{prepared.contacts.source} is not UTF-8; it is read as {prepared.contacts.encoding}")
@@ -97,7 +97,8 @@ def send(
     if to:
         from campaign_cli.cli.trial import try_one
 
-        return try_one(settings, prepared, display, to=to, like=like, variant=variant)
+        with display.each_trouble_once():
+            return try_one(settings, prepared, display, to=to, like=like, variant=variant)
     if settings.dry_run:
         from campaign_cli.cli.plan_view import no_message_can_be_made, show_plan
         from campaign_cli.engine.plan import make_plan
@@ -120,7 +121,7 @@ def send(
         start_sending(campaign, settings, prepared, display.tell)
         run = Run(settings, prepared, campaign, tell=display.tell, answer=display.answer)
         display.started(prepared, run.progress)
-        with display.live(run.progress):
+        with display.each_trouble_once(), display.live(run.progress):
             summary = run.execute()
         display.finished(summary, settings)
         return summary.exit_code

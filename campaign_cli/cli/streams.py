@@ -8,7 +8,7 @@ import json as json_module
 import os
 import re
 import sys
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from campaign_cli.model.errors import CampaignError, ExitCode
 
@@ -40,6 +40,14 @@ def complain(line: str) -> None:
     if sys.stderr.isatty():
         line = broken(line, os.get_terminal_size(sys.stderr.fileno()).columns or UNKNOWN_WIDTH)
     print(line, file=sys.stderr, flush=True)
+
+
+def beside_errors(stream: IO[str]) -> bool:
+    """Whether who reads `stream` reads standard error with it: on one terminal, in one file, in cron's mail."""
+    try:
+        return os.path.sameopenfile(stream.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 class OutputError(CampaignError):

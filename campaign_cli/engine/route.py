@@ -90,7 +90,7 @@ class Route:
         """It has answered that it will not have our mail: it is given up, if it is not."""
         if not self.given_up:
             self.give_up(why)
-            log.warning("relay %s %s", self.relay.name, why)
+            log.warning("relay %s: %s", self.relay.name, why)
 
     def failed(self, refusal: Refusal) -> None:
         """No session with it came about."""

@@ -94,7 +94,11 @@ class Campaign:
         (folder / "hello.txt").write_text(TEMPLATE)
 
     def start(
-        self, *arguments: str, by: tuple[str, ...] = ("-m", "campaign_cli"), **variables: str
+        self,
+        *arguments: str,
+        by: tuple[str, ...] = ("-m", "campaign_cli"),
+        stderr: int = subprocess.PIPE,
+        **variables: str,
     ) -> subprocess.Popen[str]:
         environment = os.environ | {"CAMPAIGN_STATE": str(self.state), "PYTHONWARNINGS": "error"} | variables
         return subprocess.Popen(
@@ -103,7 +107,7 @@ class Campaign:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 

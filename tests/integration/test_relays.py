@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from collections import Counter
 from datetime import datetime, timedelta
@@ -191,3 +192,17 @@ def test_a_relay_that_does_not_send_for_the_senders_domain_gets_nothing(campaign
     config(campaign, relays + f"  - {{url: '{second.relay}', name: ours, from_domains: [sender.example.org]}}\n")
     assert campaign("send", "list.csv", "--yes").code == 0
     assert {row["route"] for row in campaign.report()} == {"ours"}
+
+
+@pytest.mark.parametrize("how", [[], ["--quiet"], ["--json"], ["--to", "me@example.com"]])
+def test_a_trouble_that_ends_a_run_is_told_once_to_who_reads_both_streams_and_always_with_the_errors(
+    campaign, start_server, how: list[str]
+) -> None:
+    campaign.write_list([["email", "name", "number"], ["ann@example.org", "Ann", "1"]])
+    relay = f"smtp://ann@127.0.0.1:{start_server().port}?tls=off"
+    command, trouble = ["send", "list.csv", "-t", "hello.txt", "--relay", relay, *how], ": the login failed: "
+    apart = campaign(*command, CAMPAIGN_SMTP_PASSWORD="x")
+    assert (apart.code, apart.err.count(trouble)) == (69, 1), apart
+    together = campaign.start(*command, stderr=subprocess.STDOUT, CAMPAIGN_SMTP_PASSWORD="x").communicate()[0]
+    assert together.count(trouble) == 1, together
+    assert together.endswith("campaign: no relay works: mend that and run the same command again\n")
