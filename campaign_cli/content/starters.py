@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from campaign_cli.model.errors import UsageError
+from campaign_cli.model.errors import StateError, UsageError
 
 SHIPPED = Path(__file__).parents[1] / "templates"
 
 STARTERS = ("newsletter", "announcement", "receipt", "letter")
 
 
+NAME_IS_WRONG = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG)
+"""What another name for the folder would mend."""
+
+
 def start(name: str, folder: Path) -> list[str]:
     """Make `folder`, a copy of the starter `name`, and tell its files' names. Whole or not at all.
 
-    Raises UsageError where there is something already, or it cannot be written.
+    Raises UsageError where there is something already, or can be nothing of that name; StateError where it cannot be
+    written.
     """
     # Only who starts one needs them, not who asks what commands there are.
     import shutil
@@ -23,10 +29,14 @@ def start(name: str, folder: Path) -> list[str]:
 
     try:
         with tempfile.TemporaryDirectory(prefix=".campaign-", dir=folder.parent) as place:
-            made = shutil.copytree(SHIPPED / name, Path(place) / name, copy_function=shutil.copyfile)
+            made = Path(place, name)
+            made.mkdir()
+            for file in (SHIPPED / name).iterdir():
+                shutil.copyfile(file, made / file.name)
             os.rename(made, folder)
     except OSError as error:
-        # Of copies that fail there is a list: what was copied, to where, and why not.
-        why = error.strerror or error.args[0][0][2]
-        raise UsageError(f"{folder} cannot be made: {why}; name a folder that is not there yet") from None
+        why = f"{folder} cannot be made: {error.strerror}"
+        if error.errno in NAME_IS_WRONG:
+            raise UsageError(f"{why}; name a folder that is not there yet") from None
+        raise StateError(f"{why}; make room, or name a folder elsewhere") from None
     return sorted(file.name for file in folder.iterdir())

@@ -3,13 +3,14 @@
 import logging
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from lxml import html
 
 from campaign_cli.cli.main import run
-from campaign_cli.content import starters
 from campaign_cli.content.starters import SHIPPED, STARTERS
 
 
@@ -43,13 +44,19 @@ def test_nothing_is_written_over_and_nothing_is_left_half_made(
     (tmp_path / "spring/mine").write_text("mine")
     assert run(["new", str(tmp_path / "spring")]) == 64
     assert "cannot be made: Directory not empty; name a folder that is not there yet" in capsys.readouterr().err
-    monkeypatch.setattr(starters.os, "rename", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left")))
-    assert run(["new", str(tmp_path / "other")]) == 64
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["spring"]
     assert run(["new", str(tmp_path / "none/there")]) == 64
-    monkeypatch.setattr("shutil.copyfile", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    assert run(["new", str(tmp_path / "full")]) == 64
-    assert "full cannot be made: [Errno 28] No space left on device; name a folder" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["spring"]
+
+
+def test_where_nothing_can_be_written_it_ends_as_on_a_full_disk_and_nothing_is_left(tmp_path: Path) -> None:
+    """No file may have more than 500 bytes."""
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+    # Without -B, Python would keep what is left of its own bytecode.
+    command = [sys.executable, "-B", "-c", f"{limited}from campaign_cli.cli.main import main; main()", "new", "spring"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    said = "campaign: spring cannot be made: File too large; make room, or name a folder elsewhere\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (74, "", said)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", STARTERS)
