@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import islice
 
 from inscriptis import Inscriptis
 from inscriptis.css_profiles import CSS_PROFILES
@@ -58,12 +59,19 @@ def plaintext(source: str) -> str:
 
 
 def _without_layout_tables(tree: html.HtmlElement) -> None:
-    """Make blocks of tables that only lay out (WAI-ARIA: presentation): one below the other, as they are read out."""
+    """Make blocks of tables that only lay out (WAI-ARIA: presentation): one below the other, as they are read out; and
+    of one that is a button, a paragraph."""
     parts = [(part, next(part.iterancestors("table"), None)) for part in tree.iter(*_TABLE)]
     for part, around in parts:
         table = part if part.tag == "table" else around
         if table is not None and table.get("role") in ("presentation", "none"):
-            part.tag = "div"
+            part.tag = "p" if part is table and _is_button(part) else "div"
+
+
+def _is_button(table: html.HtmlElement) -> bool:
+    """Whether a link is all that is in it: mail programs colour and pad a cell, and no link."""
+    links = list(islice(table.iter("a"), 2))
+    return len(links) == 1 and links[0].text_content().strip() == table.text_content().strip()
 
 
 def _append(element: html.HtmlElement, text: str) -> None:

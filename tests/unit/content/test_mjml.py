@@ -41,7 +41,7 @@ def test_a_page_is_what_mrml_makes_of_it_with_the_values_in_it(tmp_path: Path) -
         text.replace("{{ name }}", "B&amp;o").replace("{{ id }}", "7"), render_options=mrml.RenderOptions(fonts={})
     ).content
     assert shown(made, **values).replace(' data-css-inline="ignore"', "") == alone
-    assert "".join(filled(*made.render(values).text)) == "Hi B&o\nGo <https://x.example/7>\n"
+    assert "".join(filled(*made.render(values).text)) == "Hi B&o\n\nGo <https://x.example/7>\n"
 
 
 def test_jinja2_may_stand_between_elements_and_a_recipient_costs_no_run(

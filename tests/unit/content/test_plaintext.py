@@ -81,3 +81,11 @@ def test_any_page_gives_lines_without_white_space_at_their_ends(source: str) -> 
     text = plaintext(source)
     assert [line.rstrip() for line in text.split("\n")] == text.split("\n")
     assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize("label", ["Buy", '<img src="b.png" alt="Buy">'])
+def test_a_button_is_a_paragraph_whatever_stands_around_it(label: str) -> None:
+    button = f'<table role="presentation"><tr><td><a href="{escape(URL)}">{label}</a></td></tr></table>'
+    assert plaintext(f'one{button}<img src="x.png" alt="two">') == f"one\n\nBuy <{URL}>\n\ntwo\n"
+    row = '<table role="presentation"><tr><td>Beans: <a href="#">3</a></td></tr></table>'
+    assert plaintext(f"one{row}{row}two") == "one\nBeans: 3\nBeans: 3\ntwo\n"
