@@ -148,7 +148,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         ],
         "domains_to_look_up": plan.domains_to_group,
         "duration": round(plan.seconds),
-        "finished_at": iso_time(time.time() + plan.seconds),
+        "finished_at": iso_time(plan.schedule.when_done(time.time(), plan.seconds)),
         "variants": plan.variants,
         "messages": [{"variant": each.variant or None} | message_json(each.message) for each in plan.samples],
     }

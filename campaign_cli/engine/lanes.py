@@ -18,6 +18,7 @@ from campaign_cli.engine.preparation import Prepared
 from campaign_cli.engine.progress import LaneProgress, Progress
 from campaign_cli.engine.rooms import Rooms
 from campaign_cli.engine.routes import check_served
+from campaign_cli.engine.schedule import Schedule
 from campaign_cli.ledger.view import Work
 from campaign_cli.model.errors import CampaignError
 from campaign_cli.policy.limits import UNLIMITED
@@ -47,6 +48,7 @@ class Lanes:
         self._tell = tell
         self._sandbox = prepared.sandbox is not None
         self._forecast = Forecast(settings, prepared, campaign.shared)
+        self._schedule = Schedule(settings)
         self._groups: dict[str, LaneProgress] = {}
         """Those that are known."""
         self._lanes: dict[str, Lane] = {}
@@ -85,7 +87,9 @@ class Lanes:
         return lane
 
     def _expect(self, seconds: float) -> None:
-        self._progress.expected_end = max(self._progress.expected_end, time.time() + seconds)
+        now = time.time()
+        end = self._schedule.when_done(now, seconds) if seconds and not self._sandbox else now + seconds
+        self._progress.expected_end = max(self._progress.expected_end, end)
 
     async def drain(self, rooms: Rooms) -> None:
         """Until nothing is left that comes due within the run's patience, or they are stopped."""

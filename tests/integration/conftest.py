@@ -3,11 +3,13 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,12 @@ class Campaign:
     def report(self, name: str = "list-hello") -> list[dict[str, str]]:
         with (self.folder / f"{name}-report.csv").open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
+
+
+def told_end(text: str) -> datetime:
+    """Until when a dry run or a run says that its limits make it."""
+    (end,) = re.findall(r"until (?:about )?\w{3} (\d\d \w{3}, \d\d:\d\d)", text)
+    return datetime.strptime(f"{datetime.now().year} {end}", "%Y %d %b, %H:%M")
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Hours in which it may be sent, against the machine's own clock."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from tests.integration.conftest import told_end
 
 ROWS = 40
 
@@ -51,6 +54,21 @@ def test_outside_of_its_window_nobody_is_sent_to_and_the_next_opening_is_said(ca
     config(campaign, server, f"window: ['{window(2, 4)}', '{window(-1, 1)}']\ntimezone: UTC")
     assert campaign("send", "list.csv").code == 0
     assert len(server.taken()) == ROWS
+
+
+def test_a_run_counts_the_time_outside_of_its_window_as_a_dry_run_does(campaign, start_server):
+    server = start_server()
+    write_list(campaign)
+    config(campaign, server, f"window: '{window(-1, 2)}'\ntimezone: UTC\nrate: ['default=10/h,max_burst=10']")
+    planned, programs = (campaign("send", "list.csv", "--dry-run", *how).out for how in ([], ["--json"]))
+    ended = campaign("send", "list.csv", "--yes", "--max-runtime", "1s")
+    assert len(server.taken()) == 10, ended
+    now = datetime.now()
+    # Three hours at its limit, of which the third is tomorrow's first.
+    assert told_end(planned) - now > timedelta(hours=20)
+    assert abs(told_end(ended.out) - told_end(planned)) < timedelta(minutes=5), ended
+    finished = datetime.fromisoformat(json.loads(programs)["finished_at"]).astimezone().replace(tzinfo=None)
+    assert abs(told_end(planned) - finished) < timedelta(minutes=5)
 
 
 def test_after_its_last_moment_nothing_new_is_started(campaign, start_server):

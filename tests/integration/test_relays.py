@@ -5,11 +5,12 @@ import re
 import subprocess
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from campaign_cli.engine.lane import LONGEST_REST
+from tests.integration.conftest import told_end
 
 ROWS = 600
 
@@ -25,12 +26,6 @@ def config(campaign, text):
     (campaign.folder / "campaign.yaml").write_text(f"template: hello.txt\n{text}{pace}\n")
     rows = [[f"p{number}@people.example", "P", str(number)] for number in range(ROWS)]
     campaign.write_list([["email", "name", "number"], *rows])
-
-
-def told_end(text):
-    """Until when a dry run or a run says that its limits make it."""
-    (end,) = re.findall(r"until (?:about )?\w{3} (\d\d \w{3}, \d\d:\d\d)", text)
-    return datetime.strptime(f"{datetime.now().year} {end}", "%Y %d %b, %H:%M")
 
 
 def until_taken(server, count, seconds=30.0):
