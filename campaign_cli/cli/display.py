@@ -218,6 +218,8 @@ def count(number: int, noun: str) -> str:
 
 
 def _until(progress: Progress) -> str:
+    if progress.whole_end - progress.expected_end > 60:
+        return f"; at its limits not to all in this run: to the last about {local_time(progress.whole_end)}"
     seconds = progress.expected_end - progress.started_at
     return f"; at its limits until about {local_time(progress.expected_end)}" if seconds > 60 else ""
 

@@ -11,7 +11,7 @@ from functools import partial
 from campaign_cli.config.settings import Settings
 from campaign_cli.engine.campaign import OpenCampaign
 from campaign_cli.engine.enrolment import asks_dns
-from campaign_cli.engine.forecast import Forecast
+from campaign_cli.engine.forecast import Forecast, Length
 from campaign_cli.engine.grouping import Grouping, Joined
 from campaign_cli.engine.lane import Lane
 from campaign_cli.engine.preparation import Prepared
@@ -86,10 +86,15 @@ class Lanes:
         self._expect(self._forecast.of_group(group, lane.total - lane.settled))
         return lane
 
-    def _expect(self, seconds: float) -> None:
-        now = time.time()
-        end = self._schedule.when_done(now, seconds) if seconds and not self._sandbox else now + seconds
-        self._progress.expected_end = max(self._progress.expected_end, end)
+    def _expect(self, length: Length) -> None:
+        now, progress = time.time(), self._progress
+        whole, of_run = now + length.whole, now + length.of_run
+        if length.whole and not self._sandbox:
+            whole, of_run = (self._schedule.when_done(now, seconds) for seconds in length)
+            ends, _ = self._schedule.ends(now) or (whole, "")
+            whole, of_run = min(whole, self._schedule.not_after or whole), min(of_run, ends)
+        progress.expected_end = max(progress.expected_end, of_run)
+        progress.whole_end = max(progress.whole_end, whole)
 
     async def drain(self, rooms: Rooms) -> None:
         """Until nothing is left that comes due within the run's patience, or they are stopped."""

@@ -125,7 +125,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
                     change=change,
                     strange=strange,
                     schedule=Schedule(settings),
-                    relay_seconds=forecast.of_relay(sum(each.recipients for each in groups)),
+                    relay_seconds=forecast.of_relay(sum(each.recipients for each in groups)).whole,
                 )
             finally:
                 ledger.close()
@@ -162,7 +162,7 @@ def _groups(ledger: LedgerView, shared: SharedState, providers: Providers, forec
                 rate=provider.pace.text,
                 left_now=left(budget.pace, shared.charges(budget), shared.now()),
                 connections=min(provider.connections, work.count),
-                seconds=forecast.of_group(work.provider, work.count),
+                seconds=forecast.of_group(work.provider, work.count).whole,
                 why=backoff.why if backoff else "",
             )
         )

@@ -43,11 +43,16 @@ class LaneProgress:
 
 @dataclass(slots=True)
 class Progress:
-    """The run: its lanes, the largest first, and what it is doing besides."""
+    """The run: its lanes, the largest first, and what it is doing besides.
+
+    `expected_end` is when the limits let it be done, `whole_end` when everybody is: later, where some are for later
+    runs. UTC seconds.
+    """
 
     started_at: float
     lanes: list[LaneProgress] = field(default_factory=list)
     expected_end: float = 0.0
+    whole_end: float = 0.0
     stopping: str = ""
 
     @property

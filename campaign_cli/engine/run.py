@@ -68,7 +68,7 @@ class Run:
         self._passwords = Passwords(settings)
         self._schedule = Schedule(settings)
         now = time.time()
-        self.progress = Progress(started_at=now, expected_end=now)
+        self.progress = Progress(started_at=now)
         self._lanes = Lanes(settings, prepared, campaign, self.progress, tell=tell)
         self._stop = Stop(prepared, self._lanes, self.progress, tell=tell, answer=answer)
 

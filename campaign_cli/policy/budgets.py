@@ -84,6 +84,11 @@ class Budget(NamedTuple):
         sent = used(Window(limit, DAY, SLACK), charges, now) if limit else 0
         return max(by_pace, (self.warmup.days(count + sent, day) - 1) * DAY)
 
+    def share(self, count: int, charges: Sequence[Charge], now: float, day: int) -> int:
+        """How many of `count` the warm-up's day number `day` still has room for at `now`, after `charges`."""
+        limit = self.warmup.limit(day) if self.warmup else None
+        return count if limit is None else min(count, max(limit - used(Window(limit, DAY, SLACK), charges, now), 0))
+
 
 def of_a_relay(name: str, pace: Pace, warmup: Warmup | None = None) -> Budget:
     """The budget of the relay `name`, which all its transactions count against, whatever their provider."""

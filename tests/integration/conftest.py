@@ -129,8 +129,8 @@ class Campaign:
 
 
 def told_end(text: str) -> datetime:
-    """Until when a dry run or a run says that its limits make it."""
-    (end,) = re.findall(r"until (?:about )?\w{3} (\d\d \w{3}, \d\d:\d\d)", text)
+    """Until when a dry run says that its limits make it; when a run says that they let the last be sent to."""
+    (end,) = re.findall(r"(?:so until|to the last about) \w{3} (\d\d \w{3}, \d\d:\d\d)", text)
     return datetime.strptime(f"{datetime.now().year} {end}", "%Y %d %b, %H:%M")
 
 
