@@ -108,12 +108,12 @@ class Routes:
         return None
 
     async def give_back(self, session: Session) -> None:
-        """A lane has no more use for `session`; another may have."""
+        """A lane has no more use for `session`; another may have, or it is ended."""
+        if session.retired or not (session.usable and self.works(session.route)):
+            await self.close(session)
+            return
         async with self._changed:
-            if session.usable and self.works(session.route):
-                self._idle.append(session)
-            else:
-                self._ended(session)
+            self._idle.append(session)
             self._changed.notify_all()
 
     async def close(self, session: Session) -> None:

@@ -419,6 +419,25 @@ def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(w
     assert len(world.tried) == 3
 
 
+def test_one_that_is_to_carry_nothing_more_is_ended_with_quit_when_it_is_given_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[bytes] = []
+    written = FakeTransport.write
+    monkeypatch.setattr(FakeTransport, "write", lambda self, data: (said.append(data), written(self, data)))
+
+    async def main() -> list[bool]:
+        routes = Routes([MAIN], world, max_sessions=1, budgets={})
+        spent = await routes.open("gmail")
+        waiting = asyncio.create_task(routes.open("yahoo"))
+        await asyncio.sleep(0)
+        spent.retired = True
+        await routes.give_back(spent)
+        return [spent.usable, await waiting is spent]
+
+    assert (run(main()), said) == ([False, False], [b"QUIT\r\n"])
+
+
 @pytest.mark.parametrize("said", [b"", b"250 unasked\r\n", b"what?\r\n"])
 def test_a_relay_that_got_out_of_step_is_used_without_chunking_from_then_on(
     world: World, caplog: pytest.LogCaptureFixture, said: bytes
