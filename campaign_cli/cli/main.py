@@ -14,6 +14,7 @@ from campaign_cli.cli.streams import complain, open_streams
 from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
 from campaign_cli.model.shortage import shortage_in
+from campaign_cli.model.spelling import did_you_mean
 
 COMMANDS = (
     "new",
@@ -52,10 +53,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is named; for none, the nearest is told."""
         if args[0] not in COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            ctx.fail(f"No such command {args[0]!r}" + (f": did you mean {near[0]!r}?" if near else "."))
+            hint = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"No such command {args[0]!r}{f'; {hint}' if hint else '.'}")
         return super().resolve_command(ctx, args)
 
 

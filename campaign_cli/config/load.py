@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -36,6 +35,7 @@ from campaign_cli.content.attachments import Pattern
 from campaign_cli.content.locales import parse_locale
 from campaign_cli.model.direct import Direct
 from campaign_cli.model.errors import CampaignError, ConfigError, UsageError
+from campaign_cli.model.spelling import did_you_mean
 from campaign_cli.policy.budgets import of_a_relay
 from campaign_cli.policy.limits import UNLIMITED
 
@@ -138,8 +138,7 @@ class _Loader:
     def _check_keys(self) -> None:
         for key, given in self._file.items():
             if key not in KEYS:
-                near = difflib.get_close_matches(key.replace("-", "_"), KEYS, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(KEYS))}"
+                hint = did_you_mean(key.replace("-", "_"), KEYS, near=0.5) or f"there are: {', '.join(sorted(KEYS))}"
                 self._complain(given.place, f"{key!r} is not a setting; {hint}")
 
     def _take(self, key: str, parse: Callable[[Given], T]) -> T | None:

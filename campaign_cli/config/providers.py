@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from campaign_cli.config.retry import retry_schedule
 from campaign_cli.config.values import EntriesError
 from campaign_cli.config.warmup import warmup_plan
 from campaign_cli.model.relay import Tls
+from campaign_cli.model.spelling import did_you_mean
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Provider, Providers
 
@@ -85,8 +85,8 @@ def _like_default(name: str, known: Mapping[str, Provider]) -> Provider:
 def _check_name(name: str, given: Given, known: Mapping[str, Provider], complain: Complain) -> None:
     """A name that is neither a provider's nor a domain is a slip of the hand."""
     if "." not in name:
-        near = difflib.get_close_matches(name, [other for other in known if other != name], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`campaign providers` lists them; a new one needs its domains"
+        others = [other for other in known if other != name]
+        hint = did_you_mean(name, others) or "`campaign providers` lists them; a new one needs its domains"
         complain(given.place, f"no provider is named {name!r}; {hint}")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from campaign_cli.config.settings import Password
 from campaign_cli.config.values import EntriesError, each_of, file_path, number_in, one_line, parse_domain
 from campaign_cli.config.warmup import warmup_plan
 from campaign_cli.model.relay import Relay, Tls, parse_relay
+from campaign_cli.model.spelling import did_you_mean
 from campaign_cli.policy.budgets import Warmup
 from campaign_cli.policy.limits import Pace, parse_pace
 from campaign_cli.policy.providers import DEFAULT, Providers
@@ -59,9 +59,9 @@ def long_form(given: Given) -> tuple[Entry, ...]:
 
 def unknown_providers(relays: tuple[Relay, ...], providers: Providers) -> list[str]:
     """What is wrong with the providers that relays name, in words."""
-    known = providers.by_name
+    known, listed = providers.by_name, "`campaign providers` lists them"
     return [
-        f"relay {relay.name}: no provider is named {name!r}{_meant(name, known)}"
+        f"relay {relay.name}: no provider is named {name!r}; {did_you_mean(name, known) or listed}"
         for relay in relays
         for name in sorted(relay.providers - known.keys())
         # A domain that belongs to nobody is a provider of its own.
@@ -105,7 +105,8 @@ def _named(key: str) -> Callable[[Given], tuple[str, Any]]:
 
     def parsed(given: Given) -> tuple[str, Any]:
         if parse is None:
-            raise ValueError(f"{key!r} is no setting of a relay{_meant(key, _KEYS)}; there are {', '.join(_KEYS)}")
+            hint = did_you_mean(key, _KEYS) or f"there are: {', '.join(_KEYS)}"
+            raise ValueError(f"{key!r} is no setting of a relay; {hint}")
         try:
             return field, parse(given)
         except EntriesError:
@@ -114,11 +115,6 @@ def _named(key: str) -> Callable[[Given], tuple[str, Any]]:
             raise ValueError(f"{key}: {error}") from None
 
     return parsed
-
-
-def _meant(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _url(given: Given) -> Relay:

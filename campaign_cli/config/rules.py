@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from campaign_cli.config.given import Given
 from campaign_cli.model.reply import Phase
+from campaign_cli.model.spelling import did_you_mean
 from campaign_cli.policy.patterns import codes_of, enhanced_regex
 from campaign_cli.policy.providers import Providers
 
@@ -51,8 +51,7 @@ def checked(
     table: dict[str, Any] = {}
     for key, given in entry.value.items():
         if key not in parts:
-            near = difflib.get_close_matches(key, parts, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(parts)}"
+            hint = did_you_mean(key, parts) or f"there are: {', '.join(parts)}"
             complain(given.place, f"{key!r} is no part of a rule; {hint}")
             continue
         items = given.value if isinstance(given.value, list) else [given]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from campaign_cli.content.manuscript import SUBJECT, Manuscript
 from campaign_cli.content.rendering import Renderer, said
 from campaign_cli.content.sources import mended
 from campaign_cli.model.errors import ComposeError, TemplateError
+from campaign_cli.model.spelling import did_you_mean
 
 OWN_KEYS = ("subject", "from", "reply_to", "preheader", "inline_css", "locale", *LISTS, *TREES)
 """Keys of the front matter that are not headers by their own name."""
@@ -206,8 +206,8 @@ def _wrong_key(key: str) -> str | None:
     """What is wrong with a key of the front matter."""
     if key in OWN_KEYS:
         return None
-    if near := difflib.get_close_matches(key.lower().replace("-", "_"), OWN_KEYS, n=1, cutoff=0.75):
-        return f"{key!r} is not a key of the front matter; did you mean {near[0]!r}?"
+    if hint := did_you_mean(key.lower().replace("-", "_"), OWN_KEYS, near=0.75):
+        return f"{key!r} is not a key of the front matter; {hint}"
     return _wrong_header(key)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 
 from campaign_cli.content.shapes import WORDS
 from campaign_cli.content.styles import UNSEEN
+from campaign_cli.model.spelling import did_you_mean
 
 ELEMENTS = frozenset(
     [
@@ -110,8 +110,8 @@ def faults(page: str, *, whole: bool = True) -> Iterator[tuple[int, str]]:
                 yield tag.start(), "this < begins no tag: write &lt;, or put values of attributes in quotes"
             continue
         if name.startswith("mj-") and name not in ELEMENTS:
-            near = difflib.get_close_matches(name, ELEMENTS, n=1)
-            yield tag.start(), f"<{name}> is no element of MJML" + (f"; did you mean <{near[0]}>?" if near else "")
+            hint = did_you_mean(name, ELEMENTS)
+            yield tag.start(), f"<{name}> is no element of MJML{hint and f'; {hint}'}"
         if name in VOID or tag["alone"] or not whole:
             continue
         if not tag["close"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from campaign_cli.content.sources import Sources
 from campaign_cli.content.styles import has_styles, inlined
 from campaign_cli.content.variables import undeclared
 from campaign_cli.model.errors import ColumnError, ComposeError, IncludeError, TemplateError
+from campaign_cli.model.spelling import did_you_mean
 from campaign_cli.model.variants import VARIABLE
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+("[^"]*"|'[^']*')(?!\s+ignore)""")
@@ -287,5 +287,5 @@ def _filled_in(utm: tuple[tuple[str, str], ...], path: Path, variant: str) -> tu
 
 
 def _unknown(name: str, columns: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, columns, n=1)
-    return f"{name!r} is not a column of the list" + (f" (did you mean {near[0]!r}?)" if near else "")
+    hint = did_you_mean(name, columns)
+    return f"{name!r} is not a column of the list{hint and f' ({hint})'}"

@@ -59,7 +59,7 @@ GROUP, SEND = " [OPTIONS] COMMAND [ARGS]...", " send [OPTIONS] LIST"
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
-        ("sned", usage(GROUP, "No such command 'sned': did you mean 'send'?")),
+        ("sned", usage(GROUP, "No such command 'sned'; did you mean 'send'?")),
         ("xyz", usage(GROUP, "No such command 'xyz'.")),
         ("--nope", usage(GROUP, "No such option '--nope'.")),
         ("send", usage(SEND, "Missing argument 'LIST'.")),

@@ -111,6 +111,14 @@ def test_everything_that_is_wrong_with_relays_is_told_at_once_each_with_its_line
             "relays: [{url: smtp://h, providers: [gmial, a.example]}]",
             "1: relay h:587: no provider is named 'gmial'; did you mean 'gmail'?",
         ),
+        (
+            "relays: [{url: smtp://h, providers: [xyz]}]",
+            "1: relay h:587: no provider is named 'xyz'; `campaign providers` lists them",
+        ),
+        (
+            "relays: [{url: smtp://h, prioritty: 2}]",
+            "1: relays: 'prioritty' is no setting of a relay; did you mean 'priority'?",
+        ),
     ],
 )
 def test_what_is_wrong_with_all_of_them_is_told(tmp_path: Path, text: str, said: str) -> None:

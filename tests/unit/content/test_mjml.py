@@ -124,7 +124,7 @@ def test_an_include_from_elsewhere_is_told_and_not_followed(tmp_path: Path, path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("\n<mj-txt>a</mj-txt>", "6: <mj-txt> is no element of MJML; did you mean <mj-text>?"),
+        ("\n<mj-txt>a</mj-txt>", "6: <mj-txt> is no element of MJML; did you mean 'mj-text'?"),
         (section("\n<mj-text>a < b</mj-text>"), "6: this < begins no tag: write &lt;, or put values of attributes in"),
         (section("<mj-text>\n<b>a</mj-text>"), "6: </mj-text> stands inside <b>: close what is open first, or take it"),
         (section("\n\n<mj-text><a href=x>a</a></mj-text>"), "7: this < begins no tag: write &lt;, or put values of"),
