@@ -13,7 +13,7 @@ from campaign_cli import __version__
 from campaign_cli.cli.streams import complain, open_streams
 from campaign_cli.engine import signals
 from campaign_cli.model.errors import EXIT_MEANINGS, CampaignError, ExitCode
-from campaign_cli.model.shortage import shortage_in
+from campaign_cli.model.shortage import MORE, shortage_in
 from campaign_cli.model.spelling import did_you_mean
 
 COMMANDS = (
@@ -107,6 +107,6 @@ def run(arguments: list[str]) -> int:
     except (OSError, ImportError, MemoryError, RuntimeError, ExceptionGroup) as error:
         if (shortage := shortage_in(error)) is None:
             raise
-        complain(f"campaign: {shortage}: give it more (see `ulimit -a`) and run the same command again")
+        complain(f"campaign: {shortage}: {MORE}")
         return ExitCode.SYSTEM
     return code if isinstance(code, int) else ExitCode.DONE

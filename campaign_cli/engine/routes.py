@@ -11,9 +11,10 @@ from campaign_cli.engine.budgets import Budgets
 from campaign_cli.engine.passwords import Passwords
 from campaign_cli.engine.route import CROWDED_WAIT, LONGEST_COOLING, Route
 from campaign_cli.model.dns import Way
-from campaign_cli.model.errors import CampaignError, ConfigError, NoRouteError
+from campaign_cli.model.errors import CampaignError, ConfigError, NoRouteError, ResourceError
 from campaign_cli.model.relay import Relay
 from campaign_cli.model.reply import Answer, Phase
+from campaign_cli.model.shortage import MORE, NO_THREAD
 from campaign_cli.policy.budgets import Budget
 from campaign_cli.transport.connect import Refusal, open_session
 from campaign_cli.transport.session import Session
@@ -73,7 +74,8 @@ class Routes:
 
     async def open(self, provider: str, way: Way = None) -> Session:
         """A session that can carry a transaction to `provider`. Waits while none may be had; raises NoRouteError when
-        none will. With another relay than that of `way` only where that one cannot be had now."""
+        none will, and ResourceError when the system does not even give the first. With another relay than that of `way`
+        only where that one cannot be had now."""
         relay = way if isinstance(way, str) else ""
         async with self._changed:
             while True:
@@ -266,6 +268,9 @@ class Routes:
         finally:
             route.opening -= 1
         if not isinstance(opened, Session):
+            if opened.threadless and not self._worked:
+                # There is no session that could go on, and waiting for the relay would be in vain.
+                raise ResourceError(f"no session can be opened: {NO_THREAD}; {MORE}")
             route.failed(opened)
             return None
         route.opened()

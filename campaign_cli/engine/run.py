@@ -31,6 +31,7 @@ from campaign_cli.engine.suppressions import Suppressions
 from campaign_cli.ledger.committer import Committer
 from campaign_cli.ledger.view import Work
 from campaign_cli.model.errors import CampaignError, StateError
+from campaign_cli.model.shortage import NO_THREAD
 from campaign_cli.policy.retry import RetrySchedule
 from campaign_cli.report.csv import write_report
 
@@ -86,12 +87,16 @@ class Run:
             # What is there now stays, and what a message leaves behind has no cycles: to look seldom is enough.
             gc.freeze()
             gc.set_threshold(GARBAGE_AFTER)
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                try:
+            try:
+                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                     runner.run(self._send())
-                except asyncio.CancelledError:
-                    if not self._stop.unexpected:
-                        raise
+            except asyncio.CancelledError:
+                if not self._stop.unexpected:
+                    raise
+            except RuntimeError as error:
+                # Where there was no thread, asyncio wants one more to end with.
+                if not (NO_THREAD in str(error) and self._stop.error):
+                    raise
         self._report()
         if stopped_by := self._stop.unexpected or self._stop.error:
             self._tell(f"report: {self._prepared.report}")

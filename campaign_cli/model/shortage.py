@@ -7,6 +7,9 @@ import os
 
 SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS}
 
+MORE = "give it more (see `ulimit -a`) and run the same command again"
+"""What to do."""
+
 NO_THREAD = "can't start new thread"
 """What Python says, and with which exception is no matter."""
 

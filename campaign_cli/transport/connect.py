@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -14,6 +14,7 @@ import aiosmtplib
 
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Answer, Phase, Reply, Silence
+from campaign_cli.model.shortage import NO_THREAD
 from campaign_cli.transport.certificates import CHECKED, context
 from campaign_cli.transport.replies import plain, reply_of
 from campaign_cli.transport.session import Session
@@ -40,6 +41,8 @@ class Refusal:
     lasting: bool
     whose: str = ""
     """Who said it, where that is not clear; with a space behind it."""
+    threadless: bool = False
+    """Whether the system gave no thread for it, so that the server was not even asked."""
 
     def __str__(self) -> str:
         if isinstance(self.answer, Reply):
@@ -103,7 +106,8 @@ async def open_session(relay: Relay, password: str | None, *, address: str | Non
         return _session(client, relay)
     except (aiosmtplib.SMTPException, OSError, ValueError, RuntimeError, MemoryError) as error:
         _abort(client)
-        return _refusal(phase, error)
+        # Not what a server may have said: many a one says "too many open files".
+        return replace(_refusal(phase, error), threadless=isinstance(error, RuntimeError) and NO_THREAD in str(error))
     except asyncio.CancelledError:
         _abort(client)
         raise

@@ -74,6 +74,9 @@ def test_without_a_first_process_or_thread_nobody_is_sent_to_and_the_next_run_go
     ended = refused(scene, place, 1)
     assert ended.code == NO_MORE, ended
     assert "no process can be started" in ended.err or "can't start new thread" in ended.err, ended
+    assert ended.err.count("campaign: ") == 1, ended
+    assert "report: " in ended.out, ended
+    assert len((scene.folder / "moment").read_text().splitlines()) < 4, "it is tried again and again"
     assert not scene.taken()
     assert not no_attempt_lost(scene)
     assert not scene.broken_at_rest()

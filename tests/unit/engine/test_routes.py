@@ -11,7 +11,7 @@ from campaign_cli.engine import route
 from campaign_cli.engine import routes as module
 from campaign_cli.engine.route import CROWDED_WAIT, FIRST_REST, LONGEST_COOLING
 from campaign_cli.engine.routes import HAD_WORKED, NEVER_WORKED, Routes, check_served
-from campaign_cli.model.errors import ConfigError, NoRouteError
+from campaign_cli.model.errors import ConfigError, NoRouteError, ResourceError
 from campaign_cli.model.relay import Relay, Tls
 from campaign_cli.model.reply import Phase, Reply, Silence
 from campaign_cli.policy.budgets import Budget, of_a_relay
@@ -417,6 +417,27 @@ def test_sessions_given_back_are_used_again_but_not_those_that_ended_meanwhile(w
 
     assert run(main()) == [True, True, False, True]
     assert len(world.tried) == 3
+
+
+def test_what_the_system_lacks_for_the_first_session_is_told_at_once_and_later_is_waited_for(world: World) -> None:
+    short = replace(DOWN, answer=Silence("can't start new thread"), threadless=True)
+    world.state["main"] = short
+
+    async def first() -> None:
+        await Routes([MAIN], world, max_sessions=1, budgets={}).open("gmail")
+
+    async def later() -> str:
+        routes = Routes([MAIN], world, max_sessions=2, budgets={})
+        world.state["main"] = None
+        await routes.open("gmail")
+        world.state["main"] = short
+        world.at = {5.0: lambda: world.turn("main", None)}
+        return (await routes.open("gmail")).route
+
+    with pytest.raises(ResourceError, match="no session can be opened: can't start new thread; give it more"):
+        run(first())
+    assert world.now == 1000.0
+    assert run(later()) == "main:25"
 
 
 def test_one_that_is_to_carry_nothing_more_is_ended_with_quit_when_it_is_given_back(

@@ -1,8 +1,10 @@
 import asyncio
+from threading import Thread
 
 import pytest
 
 from campaign_cli.model.relay import Relay, Tls
+from campaign_cli.model.shortage import NO_THREAD
 from campaign_cli.transport.connect import Refusal, open_session
 
 
@@ -70,3 +72,22 @@ def test_a_login_is_refused_for_good_only_by_a_server_that_says_so(answer: bytes
             assert (str(refusal), refusal.lasting) == (said, lasting)
 
     asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_that_there_is_no_thread_is_the_systems_word_and_never_a_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def asked(words: bytes) -> list[bool]:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(words)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with monkeypatch.context() as short:
+                short.setattr(Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError(NO_THREAD)))
+                threadless = await open_session(Relay("127.0.0.1", port, Tls.OFF), None)
+            refused = await open_session(Relay("127.0.0.1", port, Tls.OFF), None)
+            assert isinstance(threadless, Refusal)
+            assert isinstance(refused, Refusal)
+            return [threadless.threadless, refused.threadless]
+
+    assert asyncio.run(asked(f"421 {NO_THREAD}\r\n".encode())) == [True, False]
