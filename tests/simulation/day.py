@@ -72,7 +72,7 @@ class SimulatedWorld(World):
     async def give_back(self, session: Any) -> None:
         session.abort()
 
-    def works(self, route: str) -> bool:
+    def keeps(self, route: str, provider: str) -> bool:
         return True
 
 
