@@ -29,6 +29,7 @@ from campaign_cli.ledger.changes import Change
 from campaign_cli.ledger.entries import Batch
 from campaign_cli.ledger.ledger import Ledger
 from campaign_cli.ledger.shared import SharedState
+from campaign_cli.model.lifecycle import State
 from campaign_cli.transport.session import Session
 
 HEAD = struct.Struct("!I")
@@ -151,6 +152,11 @@ def note_system_calls(trace: Notes) -> None:
     os.fsync, os.fdatasync = noted(fsync), noted(fdatasync)
 
 
+def _plain(value: Any) -> Any:
+    """As marshal takes it."""
+    return str(value) if isinstance(value, State) else value
+
+
 def note_promises(trace: Trace) -> None:
     """What the ledger commits, and from when on it is durable."""
     commit, sync, enrol, recover = Ledger.commit, Ledger.sync, Ledger.enrol, Ledger.recover
@@ -158,7 +164,10 @@ def note_promises(trace: Trace) -> None:
     @wraps(commit)
     def noted_commit(self: Ledger, changes: Iterable[Change]) -> None:
         changes = list(changes)
-        trace.note("committing", "changes", changes)
+        plain = [
+            (name, [str(each) if isinstance(each, State) else each for each in values]) for name, values in changes
+        ]
+        trace.note("committing", "changes", plain)
         commit(self, changes)
         trace.note("committed")
 

@@ -7,7 +7,7 @@ from email.header import decode_header, make_header
 from email.utils import parseaddr
 
 from campaign_cli.content.headers import check_block, mailbox_field, text_field
-from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.address import Address
 from campaign_cli.model.errors import ComposeError
 
 LONG = "X-A-Header-With-A-Rather-Long-Name"
@@ -65,7 +65,7 @@ def check(octets: bytes) -> None:
     controls = any((character < " " and character != "\t") or character == "\x7f" for character in value)
     try:
         texts = {name: text_field(name, value) for name in ("Subject", LONG)}
-        name = mailbox_field("To", Mailbox(value, Address("ann", "x.example")))
+        name = mailbox_field("To", value, Address("ann", "x.example"))
     except ComposeError:
         assert controls
         return
