@@ -12,14 +12,7 @@ from typing import IO
 
 from campaign_cli.audience.columns import check_header, is_address_column
 from campaign_cli.audience.encoding import encoding_of
-from campaign_cli.audience.records import (
-    LONGEST_ROW,
-    Records,
-    Table,
-    together,
-    too_long,
-    under,
-)
+from campaign_cli.audience.records import LONGEST_ROW, Records, Table, together, too_long, under
 from campaign_cli.model.errors import ListError
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -35,16 +35,18 @@ class Form:
             places |= dict.fromkeys(names, place)
         # Last, for another column may be named so.
         places[EMAIL] = self.address_place or 0
-        self._places = [*places.values()]
-        self._openings = [("{" if not number else '",') + f'"{name}":"' for number, name in enumerate(places)]
-        """What stands before each value."""
+        self._values = [
+            (("{" if not number else '",') + f'"{name}":"', place)
+            for number, (name, place) in enumerate(places.items())
+        ]
+        """What stands before each value, and which cell it is."""
 
     def fields(self, columns: Sequence[Sequence[str]], emails: Sequence[str]) -> list[str]:
         """The fields of rows whose cells these are, column by column, and whose addresses are `emails`."""
         values = [_escaped(cells) for cells in columns]
         values[self.address_place or 0] = _escaped(emails)
         pieces: list[Iterable[str]] = []
-        for opening, place in zip(self._openings, self._places, strict=True):
+        for opening, place in self._values:
             pieces += repeat(opening), values[place]
         return [*map("".join, zip(*pieces, repeat('"}'), strict=False))]
 

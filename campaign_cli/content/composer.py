@@ -117,6 +117,7 @@ class Composer:
             mailbox_field("To", display_name(fields), address),
             text_field("Subject", rendered.subject),
             _date_field(int(date)),
+            # Of our own making: there is nothing to fold or to encode.
             f"Message-ID: {message_id}\r\n".encode(),
             *self._reply_to,
             *[text_field(name, value) for name, value in headers],

@@ -29,6 +29,10 @@ from campaign_cli.model.variants import VARIABLE
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+("[^"]*"|'[^']*')(?!\s+ignore)""")
 
 
+TEXT, MARKDOWN = Kind.TEXT, Kind.MARKDOWN
+"""By names of their own they cost less: each message asks for them."""
+
+
 class Rendered(NamedTuple):
     """One contact's message before it is composed. `html` is None for a plain-text template."""
 
@@ -83,7 +87,6 @@ class Template:
         self._lines = [line for line in (*subjects, *self._headers, self._preheader) if line]
         self._markdown = Markdown(breaks=manuscript.breaks)
         self._kind = manuscript.kind
-        self._plain, self._marked_down = self._kind is Kind.TEXT, self._kind is Kind.MARKDOWN
         finalize = {Kind.TEXT: Value, Kind.MARKDOWN: self._markdown.keep}.get(self._kind)
         self._environment = self._sources.environment(escape=self._kind is not Kind.TEXT, finalize=finalize)
         if self._kind is Kind.MARKDOWN:
@@ -224,9 +227,9 @@ class Template:
         except Exception as error:
             # A template is a program: what its expressions may raise has no end.
             raise ComposeError(f"{self._place(error.__traceback__)}: {said(error)}") from None
-        if self._plain:
+        if self._kind is TEXT:
             return Rendered(subject, headers, taken_apart(pieces), None)
-        if self._marked_down:
+        if self._kind is MARKDOWN:
             written = self._markdown.page("".join(pieces))
         else:
             written = taken_apart(self._joined.taken(pieces) if self._joined else pieces)

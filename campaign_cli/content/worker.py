@@ -47,7 +47,7 @@ Order = tuple[str, str, str, str, float]
 """One message to make: local part, domain, fields as JSON, Message-ID, date."""
 
 
-_FIELDS_OF = json.JSONDecoder().raw_decode
+_fields_of = json.JSONDecoder().raw_decode
 """Half of what `json.loads` takes, which looks for white space around."""
 
 
@@ -111,7 +111,7 @@ def _compose(composer: Composer, order: Order, watch: _Watch) -> bytes | str:
     try:
         with watch:
             return composer.compose(
-                Address(local, domain), _FIELDS_OF(fields)[0], message_id=message_id, date=date
+                Address(local, domain), _fields_of(fields)[0], message_id=message_id, date=date
             ).content
     except ComposeError as error:
         return str(error)

@@ -29,7 +29,7 @@ from campaign_cli.transport.transaction import Ending, Transaction
 log = logging.getLogger(__name__)
 
 DELIVERED = Outcome.DELIVERED
-# Each message asks for it: before Python 3.12 a member costs four times as much by way of its class.
+"""By a name of its own it costs less: every delivery asks for it."""
 
 AHEAD_OF_EACH = 48
 """Messages composed ahead for each session: some milliseconds of the fastest server."""

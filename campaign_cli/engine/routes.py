@@ -150,9 +150,9 @@ class Routes:
         """Whether sessions with `route` go on with the work of `provider`: it has not been given up, and no relay that
         goes before it works again and can take that."""
         mine = self._routes[route]
-        if not self._ranked or mine.given_up:
-            return not mine.given_up
-        return not any(
+        if mine.given_up:
+            return False
+        return not self._ranked or not any(
             each.relay.priority < mine.relay.priority
             and each.proven
             and not each.full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaign_cli.model.address import key_of
 from campaign_cli.model.contact import Rows
 from campaign_cli.policy.providers import Providers
 
@@ -17,7 +18,7 @@ Batch = tuple[list[Entry], list[InvalidRow]]
 def batch_of(rows: Rows, providers: Providers) -> Batch:
     """The same rows, in their order."""
     pairs = zip(rows.local_parts, rows.domains, strict=True)
-    keys = [f"{local}@{domain}".casefold() for local, domain in pairs]
+    keys = [key_of(f"{local}@{domain}") for local, domain in pairs]
     groups = map(providers.provider_of, rows.domains)
     entries = [*zip(keys, rows.local_parts, rows.domains, groups, rows.lines, rows.fields, strict=True)]
     return entries, [(row.line, row.email, row.reason) for row in rows.bad]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import repeat
 from pathlib import Path
 
 import apsw
@@ -166,9 +165,7 @@ class LedgerView:
 
     def _results(self, statement: str) -> Iterator[Result]:
         """Those of a statement, each with the variant that its revision's split says: none is stored."""
-        rows = self._connection.execute(self._sql[statement], {"listing": self.listing})
-        # As `Result._make` does, at a fifth of its price: there may be millions.
-        found = map(tuple.__new__, repeat(Result), rows)
+        found = map(Result._make, self._connection.execute(self._sql[statement], {"listing": self.listing}))
         splits = {each.number: each.split for each in self.revisions.all() if each.split}
         return (_varied(result, splits) for result in found) if splits else found
 

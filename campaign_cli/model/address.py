@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+key_of = str.casefold
+"""The key of the address that is written so. It identifies the recipient: the whole address case-folded, for no large
+provider tells `Ann@` from `ann@`, so two spellings are one person."""
+
 
 class Address(NamedTuple):
     """One mailbox, parsed: `local` as written, `domain` as lower-case A-labels (RFC 5890)."""
@@ -19,11 +23,8 @@ class Address(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What identifies the recipient: the whole address case-folded.
-
-        No large provider tells `Ann@` from `ann@`, so two spellings are one person.
-        """
-        return self.email.casefold()
+        """What identifies the recipient."""
+        return key_of(self.email)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,10 +164,7 @@ def note_promises(trace: Trace) -> None:
     @wraps(commit)
     def noted_commit(self: Ledger, changes: Iterable[Change]) -> None:
         changes = list(changes)
-        plain = [
-            (name, [str(each) if isinstance(each, State) else each for each in values]) for name, values in changes
-        ]
-        trace.note("committing", "changes", plain)
+        trace.note("committing", "changes", [(statement, [*map(_plain, values)]) for statement, values in changes])
         commit(self, changes)
         trace.note("committed")
 

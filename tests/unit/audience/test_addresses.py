@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from campaign_cli.audience import addresses
 from campaign_cli.audience.addresses import SPECIAL_ENDINGS, parse_address, parse_mailbox
 from campaign_cli.model.address import Address, Mailbox
+from campaign_cli.model.envelope import Envelope
 
 ATOM = st.text("abzAZ019!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=12)
 LOCAL = st.lists(ATOM, min_size=1, max_size=3).map(".".join)
@@ -118,9 +119,9 @@ def test_every_spelling_of_an_international_domain_is_one_address(text: str) -> 
     assert parse_address(text) == Address("info", "xn--bcher-kva.example")
 
 
-def test_a_local_part_beyond_ascii_stays() -> None:
+def test_a_local_part_beyond_ascii_stays_and_needs_smtputf8() -> None:
     address = parse_address("jörg@bücher.example")
-    assert address.email == "jörg@xn--bcher-kva.example"
+    assert (address.email, Envelope(ADA, address).needs_smtputf8) == ("jörg@xn--bcher-kva.example", True)
 
 
 @given(GOOD, st.sampled_from(["\r", "\n", "\r\n", "\0", "\r\nBcc: eve@x.org", "\u2028", "\x85"]), st.data())
