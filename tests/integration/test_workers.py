@@ -208,10 +208,10 @@ def enrolled(campaign) -> int:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_while_the_list_is_read_nothing_is_enrolled_and_no_process_is_left(campaign, reading, end) -> None:
     run, reader = reading
-    run.send_signal(end)
     if end != signal.SIGKILL:
-        # As from a terminal, to the whole group.
+        # As from a terminal, to the whole group: first to whom the run may end before the next line.
         os.kill(reader, end)
+    run.send_signal(end)
 
     out, err = run.communicate(timeout=30)
 
